@@ -1,4 +1,4 @@
-"""Every command line of README, docs/ and scripts/README.md does what its page says, typed as it stands there."""
+"""Every command line of README, docs/ and scripts/README.md does what its page says, typed as written."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.server import live_server
 
 PAGES = sorted([ROOT / "README.md", ROOT / "scripts" / "README.md", *(ROOT / "docs").glob("*.md")])
 
-# what begins like this in a block that is not played would go untried
+# lines that begin like this in a block that is not played would remain untested
 _TRIED = re.compile(r"^(\$ |(sudo )?(tarkeep|curl|tar|rsync|rm|pip|uv|python3?|systemctl|install) )", re.MULTILINE)
 
 
@@ -32,7 +32,7 @@ def page_commands(name: str) -> list[Command]:
 
 
 def check(played: list[Played], sandbox: Sandbox) -> None:
-    """Each command succeeded, and printed what the page shows."""
+    """Each command succeeded, and printed the output on the page."""
     wrong = []
     for each in played:
         if each.failed or (each.command.output is None and each.status):
@@ -45,7 +45,7 @@ def check(played: list[Played], sandbox: Sandbox) -> None:
 
 
 def prepare(sandbox: Sandbox, script: str) -> None:
-    """Run *script* in the sandbox before the reader comes to the page."""
+    """Run *script* in the sandbox before the commands of the page."""
     (played,) = sandbox.play([Command(script, None)])
     assert not played.failed, played.printed
 
@@ -119,7 +119,7 @@ def test_what_lies_on_the_disk(tmp_path: Path) -> None:
 
 
 def test_upgrading(tmp_path: Path) -> None:
-    """docs/upgrading.md: the new version is installed and looked at; an older one gets a catalog that it can read."""
+    """docs/upgrading.md: the new version is installed and checked; an older one gets a catalog that it can read."""
     home = tmp_path / "home"
     home.mkdir()
     with live_server(tmp_path / "data") as server:
@@ -135,7 +135,7 @@ def test_upgrading(tmp_path: Path) -> None:
         )
         prepare(sandbox, INCREMENTAL_DOCUMENTS)
         prepare(sandbox, f"curl -F file=@full_2025-11-21_09-07-19.tar.gz -F profile=laptop {server.url}/upload")
-        # it answers no more before it has put its catalog away
+        # it stops answering before it has closed its catalog
         log = tmp_path / "data" / "catalog.sqlite-wal"
         stop = f"kill {server.process.pid}; while [ -e {log} ] || curl -f {server.url}/healthz; do sleep 0.1; done"
         again = f"export TARKEEP_SERVER={server.url}"
@@ -146,7 +146,7 @@ def test_upgrading(tmp_path: Path) -> None:
 
 
 def test_the_readme(tmp_path: Path) -> None:
-    """README.md: the first minutes of a stranger. That `make serve` is a target is asked of make itself."""
+    """README.md: the first minutes of a new user. make itself is asked whether `make serve` is a target."""
     home = tmp_path / "home"
     home.mkdir()
     with live_server(tmp_path / "data") as server:
@@ -170,7 +170,7 @@ def test_the_readme(tmp_path: Path) -> None:
 
 
 def test_the_readme_can_be_read_to_its_end() -> None:
-    """A stranger has a minute. What is longer has a page in docs/, and every page there is one click away."""
+    """A new user has a minute. Longer texts have a page in docs/, and every page there is one click away."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
 
     assert len(text.splitlines()) <= 120
@@ -186,7 +186,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 def test_the_first_week(tmp_path: Path) -> None:
-    """docs/first-week.md: the first days of somebody who has backups made by tar."""
+    """docs/first-week.md: the first days of a user who has backups made by tar."""
     home = tmp_path / "home"
     home.mkdir()
     (home / "scripts").symlink_to(ROOT / "scripts")
@@ -302,7 +302,7 @@ def test_the_clients(tmp_path: Path) -> None:
     assert (home / "systemd" / "tarkeep-backup.timer").exists()
 
 
-# a server for as long as it takes: until it serves, and then for what WHILE says, which knows its URL
+# runs a server: until it serves, and then during WHILE, which knows its URL
 _SERVING = """\
 : >$HOME/serving
 tarkeep serve --port 0 "$@" 2>$HOME/serving &
@@ -312,7 +312,7 @@ kill $! && wait $!
 """
 
 
-# what rsync does with a folder of this machine
+# copies a folder of this machine as rsync does
 _COPYING = """\
 without=()
 while [ $# -gt 2 ]; do
@@ -324,7 +324,7 @@ mkdir "$2" && tar -C "$1" --anchored "${without[@]}" -cf - . | tar -C "$2" -xf -
 
 
 def test_operations(tmp_path: Path) -> None:
-    """docs/operations.md: installed, with tokens, TLS, a log of writes that is looked at, and a copy of the store."""
+    """docs/operations.md: installed, with tokens, TLS, a log of writes that is checked, and a copy of the store."""
     home = tmp_path / "home"
     home.mkdir()
     shutil.copytree(ROOT / "examples", home / "examples")
@@ -338,7 +338,7 @@ def test_operations(tmp_path: Path) -> None:
             "/etc/tarkeep": str(home / "etc"),
             "/etc/systemd/system": str(home / "systemd"),
             "tarkeep serve": "serving",
-            "0.0.0.0": "127.0.0.2",  # nothing here is to be seen from elsewhere
+            "0.0.0.0": "127.0.0.2",  # not reachable from other machines
             "token 63c5ujmz;": "token $ID;",
             "63c5ujmz  valid": "$ID  valid",
             "revoke 63c5ujmz": "revoke $ID",

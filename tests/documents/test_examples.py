@@ -27,7 +27,7 @@ SYSTEMD = ROOT / "examples" / "systemd"
 
 @pytest.mark.parametrize("unit", ["tarkeep.service", "tarkeep-backup.service", "tarkeep-backup.timer"])
 def test_the_systemd_units_are_accepted(tmp_path: Path, unit: str) -> None:
-    """``systemd-analyze verify`` has nothing to say about them, once the commands are where they say."""
+    """``systemd-analyze verify`` reports nothing, once the commands are at their paths."""
     require("systemd-analyze", shutil.which("systemd-analyze") is not None, "apt install systemd")
     commands = tmp_path / "bin"
     commands.mkdir()
@@ -64,7 +64,7 @@ def test_the_service_is_confined() -> None:
 
 
 def _system_calls(*groups: str) -> set[str]:
-    """The system calls of systemd's *groups*, those of groups within them among them."""
+    """The system calls of systemd's *groups*, including those of nested groups."""
     done = subprocess.run(
         ["systemd-analyze", "syscall-filter", "--no-pager", *groups], capture_output=True, text=True, check=True
     )
@@ -100,7 +100,7 @@ def test_the_service_can_do_its_work_within_its_confinement(tmp_path: Path) -> N
 
     calls = set(re.findall(r"^\d+ +(\w+)\(", traced.read_text(), re.MULTILINE))
     assert len(calls) > 40
-    # what systemd itself does between the filter and the server: strace starts it here
+    # work of systemd itself between the filter and the server: here strace starts it
     assert calls - allowed - {"execve"} == set()
     families = set(re.findall(r"socket\((AF_\w+)", traced.read_text()))
     (line,) = re.findall(r"^RestrictAddressFamilies=(.*)$", unit, re.MULTILINE)
@@ -144,7 +144,7 @@ def test_the_server_speaks_tls_by_what_its_drop_in_says(tmp_path: Path) -> None:
 
 
 def test_the_settings_table_has_every_setting() -> None:
-    """docs/operations.md names each setting once, and nothing that is none."""
+    """docs/operations.md names each setting once, and no unknown one."""
     text = (ROOT / "docs" / "operations.md").read_text()
     table = text.partition("| setting |")[2].partition("\n\n")[0]
     named = re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
@@ -154,7 +154,7 @@ def test_the_settings_table_has_every_setting() -> None:
 
 
 def test_the_container_runs_as_nobody_and_looks_after_itself(tmp_path: Path) -> None:
-    """Not root, with a health check that tells a server that can store from one that cannot be reached."""
+    """Not as root, with a health check that distinguishes a server that can store from one that is unreachable."""
     text = (ROOT / "examples" / "container" / "Containerfile").read_text().replace("\\\n", "")
     last = text.rpartition("\nFROM ")[2]
     (user,) = re.findall(r"^USER (\d+):\d+$", last, re.MULTILINE)

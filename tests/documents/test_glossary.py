@@ -1,4 +1,4 @@
-"""The glossary: each word once, and each class that it names is there under that name, once."""
+"""The glossary: each word once, and each class that it names exists under that name, once."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_each_word_stands_there_once() -> None:
 
 
 def test_each_class_is_there_once() -> None:
-    """So a word leads to one place in the code, and a class that gets another name takes its word along."""
+    """So a word leads to one place in the code, and renaming a class changes its entry."""
     named = [name for _, meaning in rows() for name in re.findall(r"`([A-Z]\w+)`", meaning)]
     defined = classes()
 

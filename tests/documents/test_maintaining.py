@@ -1,4 +1,4 @@
-"""What maintainers call: the matrix of Pythons, and the hooks before a commit."""
+"""The tools of maintainers: the matrix of Pythons, and the hooks before a commit."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import yaml
 
 from tests.support.documents import ROOT
 
-# what make would build: an environment whose Python passes or fails the tests
+# stands in for make: an environment whose Python passes or fails the tests
 _MAKE = """\
 #!/bin/sh
 for target; do :; done
@@ -63,7 +63,7 @@ def test_the_matrix_says_which_pythons_are_absent(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("present", "tested"), [(["3.12"], 1), ([], 0)])
 def test_the_matrix_fails_where_tests_do_or_no_python_is_there(tmp_path: Path, present: list[str], tested: int) -> None:
-    """So that nobody takes nothing for a success."""
+    """So that an empty run does not count as a success."""
     status, told = matrix(tmp_path, present, tested=tested)
 
     assert status == 1

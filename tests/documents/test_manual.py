@@ -1,4 +1,4 @@
-"""The manual page says what the commands do, and shows without a complaint; the documents agree on exit codes."""
+"""The manual page describes the commands, and renders without warnings; the documents agree on exit codes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def maker() -> ModuleType:
 
 @pytest.fixture(scope="module")
 def shown() -> str:
-    """The page as a reader sees it, without what makes it bold."""
+    """The page as a reader sees it, without the control characters for bold text."""
     require("man", shutil.which("man") is not None, "install man-db")
     ran = subprocess.run(
         ["man", "-l", "--warnings", "-E", "UTF-8", "-Tutf8", PAGE],
@@ -51,7 +51,7 @@ def test_the_page_is_made_of_the_commands_as_they_are(maker: ModuleType) -> None
 
 
 def test_the_page_explains_every_command_and_shows_what_is_typed(shown: str) -> None:
-    """With hyphens that can be copied, and nothing lost to the formatter."""
+    """With hyphens that can be copied, and nothing lost in formatting."""
     for command in (*CLIENT_COMMANDS, *SERVER_COMMANDS, "completion"):
         assert f"tarkeep {command} [OPTION...]" in shown
     for typed in (

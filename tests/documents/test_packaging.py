@@ -1,4 +1,4 @@
-"""What is shipped: the wheel is exactly ``src``, and installs into a working command."""
+"""The distribution: the wheel is exactly ``src``, and installs into a working command."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_the_wheel_is_exactly_src(wheel: Path) -> None:
 
 
 def test_the_version_is_the_same_everywhere() -> None:
-    """What the package says is what was installed and what the command says."""
+    """The package, its installed metadata and the command report the same version."""
     said = subprocess.run([sys.executable, "-m", "tarkeep", "--version"], capture_output=True, text=True, check=True)
 
     assert said.stdout.strip() == tarkeep.__version__ == version("tarkeep")

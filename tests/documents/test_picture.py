@@ -1,4 +1,4 @@
-"""The picture in the README shows what `tarkeep points` really prints of a broken chain."""
+"""The picture in the README shows the real output of `tarkeep points` for a broken chain."""
 
 from __future__ import annotations
 

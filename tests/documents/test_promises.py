@@ -1,4 +1,4 @@
-"""What the documents name as proof is there: a promise whose test was renamed or removed is no longer shown."""
+"""The proofs that the documents name exist: a promise whose test was renamed or removed is no longer shown."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_what_is_named_as_proof_is_there(page: str) -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_row_names_a_proof(page: str) -> None:
-    """No promise in a table stands by itself: a test, a benchmark or a page is named beside it."""
+    """No promise in a table stands alone: a test, a benchmark or a page is named beside it."""
     proof = re.compile(r"test_|test-|bench|the same|SLOW|no test")
     rows = [row for table in tables(page) if not re.search(r"Borg|version", table[0]) for row in table[2:]]
 
@@ -41,7 +41,7 @@ def test_every_row_names_a_proof(page: str) -> None:
 
 
 def test_each_answer_about_other_tools_has_its_source() -> None:
-    """The rows of the README's comparison are those of the page that says where they come from."""
+    """The rows of the README's comparison are those of the page that gives their sources."""
     (answers,) = [table for table in tables("README.md") if "Borg" in table[0]]
     (sources,) = tables("docs/comparison.md")
 

@@ -1,8 +1,8 @@
 """
 Servers by the hundred: a process that has imported everything forks, and the child is ``tarkeep serve``.
 
-It differs from `live_server` in how it starts, and in nothing that happens then; a start takes a tenth of the time. It
-does not outlive the tests: where their process is gone, however it went, the server kills itself.
+It only differs from `live_server` in how it starts; a start takes a tenth of the time. The server
+does not outlive the tests: if their process is gone, for any reason, it kills itself.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _FORKS.set_forkserver_preload(["tarkeep.entrypoints.cli.main", "tarkeep.entrypoi
 
 
 class ServerEnded(Exception):
-    """It ended before it served; with what it said."""
+    """The server ended before it served; with its output."""
 
 
 @define
@@ -43,7 +43,7 @@ class ForkedServer:
     _process: multiprocessing.process.BaseProcess
 
     def wait(self, timeout: float | None = PATIENCE_SECONDS) -> None:
-        """Until it has ended, by itself or by somebody's hand."""
+        """Wait until the server has ended, by itself or by a signal."""
         self._process.join(timeout)
         if self._process.is_alive():
             raise AssertionError(f"the server has not ended within {timeout} s:\n{self.log.read_text()}")
@@ -61,7 +61,7 @@ def forked_server(data: Path, log: Path, *options: str) -> Iterator[ForkedServer
     It uses the disk up to the last byte, since those of the harness are small.
 
     Raises:
-        ServerEnded: it did not come so far.
+        ServerEnded: the server ended before it served.
     """
     log.unlink(missing_ok=True)
     process = _FORKS.Process(target=_serve, args=(str(data), str(log), options))

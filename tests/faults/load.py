@@ -1,4 +1,4 @@
-"""Archives that come in by every route at once until the storage is gone, and what must be there afterwards."""
+"""Archives that arrive by every route at once until the storage is gone, and what must be there afterwards."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from tests.faults.ways import WAYS, Way
 @define
 class Told:
     """
-    What a server was sent: what it *acknowledged*, and what is *unknown* since its end.
+    The archives sent to a server: those it *acknowledged*, and those whose fate is *unknown* since its end.
 
-    *unlogged* are archives of which it said itself that the log of writes could not take them, and those that were
-    answered after *is_over*, which whoever ends the storage sets just before: from a machine without power nobody would
-    have heard that answer.
+    *unlogged* are archives for which the server's own log says that the log of writes could not be written, and those
+    that were answered after *is_over*, which is set just before the storage ends: a machine without power would not
+    have sent that answer.
     """
 
     acknowledged: list[Attempt] = field(factory=list)
@@ -39,9 +39,9 @@ class Told:
         self, server: ForkedServer, seed: int, when_taken: Callable[[], None] = lambda: None
     ) -> None:
         """
-        By all routes at once, each sending one archive after the other until one is not taken.
+        Send by all routes at once, on each one archive after the other until one is refused.
 
-        *when_taken* is called after each that is.
+        *when_taken* is called after each accepted archive.
         """
         self.is_over.clear()
 
@@ -57,9 +57,9 @@ class Told:
 
     def check(self, client: httpx2.Client, data: Path, random: Random) -> None:
         """
-        Nothing is lost, half there or left over, what is unknown is taken now, and the log has a line for all of it.
+        Nothing is lost, incomplete or left over; unknown archives are accepted now, and the log has a line for each.
 
-        Of archives that were checked before, some that *random* picks are looked at again.
+        Of the archives that were checked before, some that *random* picks are checked again.
         """
         assert lost(client, self.acknowledged[-10:]) == []
         assert lost(client, random.sample(self.acknowledged, min(5, len(self.acknowledged)))) == []
@@ -77,12 +77,12 @@ class Told:
 
 
 def lost(client: httpx2.Client, acknowledged: list[Attempt]) -> list[Attempt]:
-    """Those that are not there, or not as they were."""
+    """The archives that are missing or changed."""
     return [tried for tried in acknowledged if tried.stored(client) != tried.content]
 
 
 def not_logged(data: Path, acknowledged: list[Attempt]) -> list[Attempt]:
-    """Those of which the log of writes has no line; its lines fit, but for those that were torn."""
+    """The archives without a line in the log of writes; its lines verify, except torn ones."""
     lines = (data / "audit.log").read_bytes().splitlines() if acknowledged else []
     report = FileAuditLog(data).check()
     assert report.is_whole, (report, lines[(report.broken or report.forged or 1) - 1])
@@ -99,7 +99,7 @@ def _read(line: bytes) -> dict[str, str | None]:
 
 
 def half_there(client: httpx2.Client, data: Path, unknown: list[Attempt]) -> list[Attempt]:
-    """Those that are neither whole, with a side-car, nor gone without a trace."""
+    """The archives that are neither whole, with a side-car, nor gone without a trace."""
     whole, gone = [], []
     for tried in unknown:
         stored, files = tried.stored(client), tried.files(data)

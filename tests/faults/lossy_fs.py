@@ -2,7 +2,7 @@
 `Medium` as a file system: ``python -m tests.faults.lossy_fs MOUNT_POINT``, which answers commands on standard input.
 
 A command is a line of JSON, and so is its answer. The end of standard input unmounts, so that the file system is gone
-when whoever started it is, whatever happens.
+when its parent process is, whatever happens.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """
-A medium that forgets: what was written, and what is still there after a power cut.
+A medium that forgets: the writes, and what remains of them after a power cut.
 
 Bytes of a file are durable from an fsync of that file, names from an fsync of their directory, and nothing else makes
-anything durable. A power cut keeps of all that was not, as its seed decides, nothing, everything, or something: any of
+anything durable. After a power cut the seed decides whether nothing, everything, or some of the rest is kept: any of
 the writes of a file, torn between two sectors, and the changes of a directory up to one of them, because file systems
-that log their metadata keep the order of it. Writes for which an fsync failed are never durable, whatever is synced
-later, because the kernel calls them clean from then on.
+that log their metadata keep its order. Writes for which an fsync failed are never durable, whatever is synced
+later, because the kernel marks them clean from then on.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class File:
         self.pending.clear()
 
     def fail_to_sync(self) -> None:
-        """What an fsync that fails does: whoever reads sees the writes, and no later fsync is about them."""
+        """Apply a failed fsync: readers see the writes, and no later fsync covers them."""
         self.pending.clear()
 
     def cut(self, kept: float, random: Random) -> None:
@@ -65,7 +65,7 @@ class File:
 
 @define(eq=False)
 class Directory:
-    """*pending* are the names put (with what) and taken away (None) since the last fsync, in order."""
+    """*pending* are the names put (with their target) and removed (None) since the last fsync, in order."""
 
     number: int
     mode: int
@@ -123,7 +123,7 @@ class Fault:
 @define(eq=False)
 class Medium:
     """
-    The whole of it, for one thread at a time.
+    The whole medium, for one thread at a time.
 
     After *changes_left* more calls that change or sync something the power is off: every call fails until `restore`.
     """
@@ -136,7 +136,7 @@ class Medium:
     _numbers: int = 1
 
     def restore(self, seed: int) -> None:
-        """What is left after the power was cut, and power again."""
+        """Restore power, with what is left after the cut."""
         random = Random(seed)
         self.root.cut(random.choice((0.0, 0.5, 0.9, 1.0)), random)
         for directory in _directories(self.root):
@@ -150,12 +150,12 @@ class Medium:
         self.fault = None
 
     def looking(self) -> None:
-        """Called before anything that changes nothing."""
+        """Called before any call that changes nothing."""
         if self.is_off:
             raise failed(errno.EIO)
 
     def changing(self, call: str, path: str) -> None:
-        """Called before anything that changes or syncs something."""
+        """Called before any call that changes or syncs something."""
         self.looking()
         if self.changes_left is not None:
             if self.changes_left == 0:
@@ -182,7 +182,7 @@ class Medium:
         return found
 
     def place(self, path: str) -> tuple[Directory, str]:
-        """The directory that has the name at the end of *path*, and this name."""
+        """The directory with the last name of *path*, and this name."""
         above, _, name = path.rpartition("/")
         directory = self.find(above)
         if not isinstance(directory, Directory):

@@ -23,14 +23,14 @@ PATIENCE_SECONDS = 30.0
 
 @define
 class LossyMount:
-    """A mounted `Medium`, and what may be done to it."""
+    """A mounted `Medium`, and its controls."""
 
     path: Path
     _process: subprocess.Popen[str]
     _log: Path
 
     def cut_after(self, changes: int) -> None:
-        """Power is off after so many more calls that change or sync something."""
+        """Cut the power after so many more calls that change or sync something."""
         self._tell(do="cut", after=changes)
 
     @property
@@ -38,7 +38,7 @@ class LossyMount:
         return self._tell(do="ask")["off"]
 
     def restore(self, seed: int) -> None:
-        """Power again, with what *seed* lets survive; whoever had files open must be dead."""
+        """Restore power, with what *seed* lets survive; processes with open files must be dead."""
         self._tell(do="restore", seed=seed)
 
     def fail(self, call: str, pattern: str, which: int, code: int) -> None:
@@ -46,7 +46,7 @@ class LossyMount:
         self._tell(do="fail", call=call, pattern=pattern, which=which, code=code)
 
     def has_fired(self) -> bool:
-        """Whether that happened; from now on nothing fails any more."""
+        """Whether that happened; from now on nothing fails."""
         return self._tell(do="clear")["fired"]
 
     def _tell(self, **command: object) -> dict[str, bool]:
@@ -62,7 +62,7 @@ class LossyMount:
 
 @contextmanager
 def lossy_mount(folder: Path) -> Iterator[LossyMount]:
-    """A new and empty one in *folder*, which is made; unmounted at the end, whatever happens."""
+    """A new, empty one in *folder*, which is created; unmounted at the end, whatever happens."""
     works = importlib.util.find_spec("mfusepy") is not None and os.access("/dev/fuse", os.W_OK)
     require("fuse", works and os.geteuid() == 0, "run as root with /dev/fuse, and install Debian's fuse3")
     folder.mkdir()

@@ -1,12 +1,12 @@
 """
 A kernel with a disk that forgets, within this process: thousands of power cuts in a minute.
 
-The code under test is the real one, and so is every answer that it gets, from a real folder. What is simulated lies
-between the two. While a `SimulatedKernel` runs, the functions of `os` that look at or change files count, fail on
-demand, and do to a `Medium` what they do to the folder; files that `io` opens are those of `_pyio`, which call `os` for
-everything. An fsync reaches the medium alone. After a power cut the folder is made anew from what the medium has left.
+The code under test is the real one, and so is every answer that it gets, from a real folder. The simulation is
+between the two. While a `SimulatedKernel` runs, the functions of `os` that read or change files count, fail on
+demand, and apply to a `Medium` what they do to the folder; files that `io` opens are those of `_pyio`, which call `os`
+for everything. An fsync only reaches the medium. After a power cut the folder is made again from what the medium kept.
 
-What went past these functions would be missing after the next power cut, and `check_nothing_was_missed` says so first.
+A call that bypasses these functions would be missing after the next power cut; `check_nothing_was_missed` reports it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _NAMES = frozenset({"create", "mkdir", "link", "rename", "unlink", "chmod", "fch
 _LOOKING = ("stat", "lstat", "pread", "read", "scandir", "statvfs")
 _OPENING = frozenset({"create", "open", "open-to-truncate", "scandir"})
 
-# The calls that each error is known from; None is all of them.
+# The calls that can fail with each error; None is all of them.
 FAILS: dict[int, frozenset[str] | None] = {
     errno.ENOSPC: _MAKING,
     errno.EDQUOT: _MAKING,
@@ -50,7 +50,7 @@ FAILS: dict[int, frozenset[str] | None] = {
 
 @define(eq=False)
 class Failure:
-    """The *which*-th call from now on that can fail with the error *code* does. *site* is then what and where."""
+    """The *which*-th call from now on that can fail with the error *code* does. *site* is the call and its path."""
 
     code: int
     which: int
@@ -68,9 +68,9 @@ class Failure:
 @define(eq=False)
 class SimulatedKernel:
     """
-    Over the folders that it makes in *space*, for one thread.
+    A kernel over the folders that it makes in *space*, for one thread.
 
-    *fuse* is burnt down by every call that changes something. A write takes at most *most_bytes*.
+    Every call that changes something burns down *fuse*. A write takes at most *most_bytes*.
     """
 
     space: Path
@@ -83,17 +83,17 @@ class SimulatedKernel:
 
     @property
     def folder(self) -> Path:
-        """The root of the file system, as of now."""
+        """The current root of the file system."""
         return self.space / str(self._boots)
 
     def boot(self) -> None:
-        """Make a new folder from what the medium has."""
+        """Make a new folder from the content of the medium."""
         self._boots += 1
         first_names: dict[int, Path] = {}
         _make(self.folder, self.medium.root, first_names)
 
     def cut_power(self, seed: int) -> None:
-        """Forget what was not durable, as far as *seed* says. Nobody may be at work any more."""
+        """Drop what was not durable, as far as *seed* says. No process may be at work."""
         assert self.opened == {}, self.opened
         self.check_nothing_was_missed()
         self.medium.restore(seed)
@@ -103,7 +103,7 @@ class SimulatedKernel:
         assert _listed(self.folder) == _content(self.medium.root)
 
     def shorten(self, place: str, length: int) -> None:
-        """Lose what a file has behind *length*, as a bad disk does."""
+        """Drop the bytes of a file beyond *length*, as a bad disk does."""
         file = self.medium.find(place)
         assert isinstance(file, File)
         del file.content[length:]
@@ -115,7 +115,7 @@ class SimulatedKernel:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Let `os` be this kernel's."""
+        """Replace the functions of `os` by those of this kernel."""
         calls: dict[str, Callable[..., Any]] = {
             "open": self._open,
             "close": self._close,
@@ -162,7 +162,7 @@ class SimulatedKernel:
         return descriptor
 
     def _close(self, descriptor: int) -> None:
-        # no step: a process that dies closes everything, too
+        # not a step: a process that dies closes everything, too
         self.opened.pop(descriptor, None)
         _CLOSE(descriptor)
 
@@ -173,7 +173,7 @@ class SimulatedKernel:
         self._change("write", place)
         assert isinstance(node, File)
         written = _WRITE(descriptor, what[: self.most_bytes])
-        where = os.lseek(descriptor, 0, os.SEEK_CUR) - written  # also where it is opened to append
+        where = os.lseek(descriptor, 0, os.SEEK_CUR) - written  # also if it is opened to append
         node.change(where, bytes(what[:written]))
         return written
 
@@ -273,7 +273,7 @@ class SimulatedKernel:
             self.failure.at(call, place)
 
     def _place(self, what: Place | int, dir_fd: int | None = None) -> str | None:
-        """Where *what* is on the medium, None where it is not on it."""
+        """The path of *what* on the medium, None if it is not on it."""
         if isinstance(what, int):
             return self.opened[what][0] if what in self.opened else None
         name = os.fsdecode(what)
@@ -292,9 +292,9 @@ class SimulatedKernel:
         return name in directory.names
 
 
-_IN_PYTHON = importlib.import_module("_pyio")  # which type checkers do not know
+_IN_PYTHON = importlib.import_module("_pyio")  # unknown to type checkers
 
-# The real ones, whatever runs.
+# The real ones, even while a kernel runs.
 _OPEN, _CLOSE, _WRITE, _PWRITE, _FTRUNCATE = os.open, os.close, os.write, os.pwrite, os.ftruncate
 _LINK, _UNLINK, _RENAME, _MKDIR, _CHMOD, _FCHMOD = os.link, os.unlink, os.rename, os.mkdir, os.chmod, os.fchmod
 

@@ -1,8 +1,8 @@
 """
-A server's insides on a `SimulatedKernel`, what it was told to keep, and the rules that hold whatever happens to it.
+The inside of a server on a `SimulatedKernel`, what it must keep, and the rules that hold whatever happens to it.
 
-Store, journals of uploads, records of members and all use cases are the real ones. The catalog is the one in memory,
-each of whose calls is durable when it returns and not begun before; a power cut falls between its calls as well.
+Store, journals of uploads, records of members and all use cases are the real ones. The catalog is the one in memory;
+each of its calls is durable when it returns and not begun before; a power cut also falls between its calls.
 """
 
 from __future__ import annotations
@@ -52,12 +52,12 @@ _ERRORS: dict[int, type[TarkeepError]] = {
 }
 
 
-_LOCKED = ("/data", "/data/lock")  # what a process holds for as long as it lives
+_LOCKED = ("/data", "/data/lock")  # held by a process for as long as it lives
 
 
 @frozen
 class Archive:
-    """One of a few; those of one *number* have the same name, and another *variant* has other bytes."""
+    """One of a few; those with the same *number* have the same name, and another *variant* has other bytes."""
 
     number: int
     variant: int
@@ -76,7 +76,7 @@ def _content(number: int, variant: int) -> bytes:
     return some_archive(number * 10 + variant, _SIZES[(number + variant) % len(_SIZES)])
 
 
-# -- what is done with the machine -------------------------------------------------------------------------------------
+# -- steps on the machine ----------------------------------------------------------------------------------------------
 
 
 @frozen
@@ -97,7 +97,7 @@ class Begin:
 
 @frozen
 class Append:
-    """Send *quarters* of what is missing of the *which*-th upload, and break off after it or not."""
+    """Send *quarters* of the missing bytes of the *which*-th upload, and then break off or not."""
 
     which: int
     quarters: int
@@ -107,14 +107,14 @@ class Append:
 
 @frozen
 class End:
-    """Give up the *which*-th upload."""
+    """Abandon the *which*-th upload."""
 
     which: int
 
 
 @frozen
 class Join:
-    """Send an archive in two pieces that are put together."""
+    """Send an archive in two pieces that are concatenated."""
 
     archive: Archive
 
@@ -143,7 +143,7 @@ Step: TypeAlias = Receive | Begin | Append | End | Join | Keep | Damage | Restar
 
 @frozen
 class Cut:
-    """The power is cut before the *after*-th change from now on; *seed* says what is left."""
+    """The power is cut before the *after*-th change from now on; *seed* decides what is left."""
 
     after: int
     seed: int
@@ -151,7 +151,7 @@ class Cut:
 
 @frozen
 class Trouble:
-    """What goes wrong in a step: a call fails (error and number), and the power is cut, also while recovering."""
+    """The faults in a step: a call fails (error and number), and the power is cut, also while recovering."""
 
     failure: tuple[int, int] | None = None
     cuts: tuple[Cut, ...] = ()
@@ -159,7 +159,7 @@ class Trouble:
 
 @define(eq=False)
 class _Process:
-    """What a start makes, and a power cut ends."""
+    """The objects that a start makes, and a power cut ends."""
 
     tarkeep: Tarkeep
     store: FilesystemArchiveStore
@@ -169,25 +169,25 @@ class _Process:
 
 @define(eq=False)
 class SimulatedMachine:
-    """*kept*, *uploads* and *snapshots* were acknowledged; *damaged* is what the disk lost, until it is sent again."""
+    """*kept*, *uploads* and *snapshots* were acknowledged; *damaged* are archives the disk lost, until sent again."""
 
     kernel: SimulatedKernel
     kept: dict[ArchiveId, bytes] = field(factory=dict)
     damaged: dict[ArchiveId, bytes] = field(factory=dict)
     uploads: dict[str, tuple[Archive, int]] = field(factory=dict)
     snapshots: set[ArchiveId] = field(factory=set)
-    failed: list[tuple[str, str]] = field(factory=list)  # what did, and where
+    failed: list[tuple[str, str]] = field(factory=list)  # the calls, and where
     cuts: int = 0
     _catalog: MemoryCatalog = field(factory=MemoryCatalog)
     _ids: SequenceIds = field(factory=SequenceIds)
     _clock: FixedClock = field(factory=FixedClock)
     _process: _Process | None = None
     _held: ExitStack = field(factory=ExitStack)
-    # of the step that is under way
+    # of the current step
     _unsure: Archive | None = None
     _at_work: str | None = None
     _has_failed: bool = False
-    _may_linger: bool = False  # something in staging could not be removed by this process
+    _may_linger: bool = False  # this process could not remove something in staging
 
     @classmethod
     def on(cls, space: Path, most_bytes: int) -> SimulatedMachine:
@@ -198,7 +198,7 @@ class SimulatedMachine:
     # -- steps -----------------------------------------------------------------------------------------------------
 
     def go_through(self, script: list[tuple[Step, Trouble]]) -> None:
-        """All of *script*; then everything that was begun is ended well, and the power is cut once more."""
+        """Run all of *script*; then everything begun is ended well, and the power is cut once more."""
         try:
             self._go(self._restart, Trouble())
             for step, trouble in script:
@@ -213,7 +213,7 @@ class SimulatedMachine:
             self._die()
 
     def _act(self, step: Step) -> Callable[[], None] | None:
-        """What *step* is, now that it is known what there is; None if there is nothing that it could be about."""
+        """The action of *step* in the current state; None if it has no object."""
         match step:
             case Receive(archive, block_bytes):
                 self._unsure = archive
@@ -242,7 +242,7 @@ class SimulatedMachine:
         return None
 
     def _go(self, act: Callable[[], None], trouble: Trouble) -> None:
-        """Carry *act* out, with *trouble*; as often as it takes until it is done."""
+        """Run *act*, with *trouble*; as often as it takes until it is done."""
         self._has_failed = False
         if trouble.failure is not None:
             self.kernel.failure = Failure(*trouble.failure)
@@ -255,7 +255,7 @@ class SimulatedMachine:
         self._check()
 
     def _is_done(self, act: Callable[[], None]) -> bool:
-        """Carry *act* out, once more where a call of it failed; False where the power was cut."""
+        """Run *act*, again if a call of it failed; False if the power was cut."""
         try:
             if self._fails(act):
                 if self._process is not None:
@@ -288,7 +288,7 @@ class SimulatedMachine:
         self.failed.append(failure.site)
 
     def _come_back(self, cuts: tuple[Cut, ...]) -> None:
-        """The power was cut by the first of *cuts*; the others fall into the starts after it."""
+        """The first of *cuts* cut the power; the others fall into the starts after it."""
         self.kernel.failure = None
         for number, cut in enumerate(cuts):
             if number:
@@ -316,7 +316,7 @@ class SimulatedMachine:
         self._start()
 
     def _start(self) -> None:
-        """What `open_tarkeep` and a server do at their start."""
+        """The start of `open_tarkeep` and a server."""
         self._may_linger = False
         self._held.enter_context(self.kernel.running())
         store = FilesystemArchiveStore.open(self.kernel.folder / "data", ids=self._ids)
@@ -331,15 +331,15 @@ class SimulatedMachine:
         self._process = _Process(tarkeep, store, sessions, records)
 
     def _die(self) -> None:
-        """End the process; nothing that it does from now on has an effect."""
+        """End the process; its later calls have no effect."""
         self.kernel.fuse.blows_at = 0
         process, self._process = self._process, None
-        while process is not None:  # one that rests after the other, each trying in vain to clean up
+        while process is not None:  # uploads at rest, one after the other, each trying in vain to clean up
             with suppress(Crash):
                 process.tarkeep.uploads.close()
                 process = None
         if self.kernel.opened.keys() - self._locks():
-            gc.collect()  # what the end of a process leaves in the middle may be in a cycle with its traceback
+            gc.collect()  # objects left by a process that ended may be in a cycle with its traceback
         self._held.close()
         self.kernel.fuse.blows_at = None
 
@@ -405,7 +405,7 @@ class SimulatedMachine:
         self.snapshots.add(id)
 
     def _damage(self, id: ArchiveId) -> bytes:
-        """Now only sending these bytes again brings them back."""
+        """From now on only sending these bytes again restores them."""
         content = self.damaged[id] = self.kept.pop(id)
         self.kernel.shorten(_place(id), len(content) - 1)
         return content
@@ -416,7 +416,7 @@ class SimulatedMachine:
 
     @contextmanager
     def _refusing_other(self, id: ArchiveId, content: bytes, upload: str | None = None) -> Iterator[None]:
-        """Other bytes are refused if, and only if, the name is taken; the *upload* they came by is over."""
+        """Other bytes are refused if, and only if, the name is taken; their *upload* is then over."""
         taken = self.kept.get(id, self.damaged.get(id))
         try:
             yield
@@ -429,13 +429,13 @@ class SimulatedMachine:
     # -- the rules -------------------------------------------------------------------------------------------------
 
     def _check(self) -> None:
-        """What was acknowledged is there, all else is whole or gone, and nothing is left over."""
+        """Acknowledged archives are there, all others are whole or gone, and nothing is left over."""
         files = self._files("archives")
         for id, content in self.kept.items():
             self._check_whole(id, content)
             snapshot = files.pop(_place(id) + ".snar", None)
             assert snapshot == SNAPSHOT or (snapshot is None and id not in self.snapshots), id
-            # one that was not acknowledged may have gone into the store just before an error
+            # an unacknowledged archive may have been stored just before an error
             assert self._catalog.find(id).has_snapshot == (snapshot is not None) or self._has_failed, id
             assert {files.pop(_place(id)), bool(files.pop(_place(id) + ".json"))} == {content, True}
         for id, content in self.damaged.items():
@@ -467,18 +467,18 @@ class SimulatedMachine:
         place = _place(archive.id)
         content, about = files.pop(place, None), files.pop(place + ".json", None)
         if content is None:
-            # where an fsync failed and the power was cut, taking the side-car back need not be durable; nobody sees it
+            # if an fsync failed and the power was cut, removing the side-car need not be durable; it is never seen
             assert about is None or self._has_failed
             assert archive.id not in listed
         else:
             assert content == archive.content
             assert sidecar.decode(about or b"").digests == digests_of(content)
-            # likewise it may be back, without an entry: it is taken in with the next attempt
+            # likewise the archive may be back, without an entry: the next attempt takes it in
             assert archive.id in listed or self._has_failed
             listed.discard(archive.id)
 
     def _check_upload(self, upload: str, archive: Archive, offset_bytes: int) -> None:
-        """What was said to be there is."""
+        """The acknowledged bytes are there."""
         sessions = self._running.sessions
         if upload == self._at_work and upload not in {one.id for one in sessions.all()}:  # it ended before the crash
             return
@@ -510,16 +510,16 @@ def _sent(part: bytes, breaks_off: bool) -> Iterator[bytes]:
 
 
 def _expected(code: int, call: str, place: str) -> set[type[TarkeepError] | None]:
-    """What may come of a *call* that failed."""
+    """The possible outcomes of a *call* that failed."""
     error = _ERRORS.get(code, BackendUnavailable)
     if place.startswith("/data/members/"):
         return {None}  # a cache
     if call == "unlink" or place == "/data/members":
-        return {None, error}  # nobody misses what could not be removed after the archive was published
+        return {None, error}  # a name that could not be removed after publishing does not matter
     if call == "open" and place.startswith("/data/archives/"):
-        return {None, error}  # what is stored is read for its verdict, which waits where that fails
+        return {None, error}  # a stored archive is read for its verdict, which waits if that fails
     if code == errno.EPERM and place.endswith("link-probe"):
-        return {BackendUnavailable}  # it says that there are no hard links
+        return {BackendUnavailable}  # it reports a lack of hard links
     return {error}
 
 

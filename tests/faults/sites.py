@@ -1,4 +1,4 @@
-"""An archive on its way in, and what the calls are about that the server makes for it."""
+"""An archive being sent, and the files that the server's calls for it concern."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.faults.ways import Tus, Way, fresh_name, some_archive
 from tests.support.strace import Call
 from tests.support.tus import patch
 
-# Status and code when the store fails with an error.
+# Status and code if the store fails with an error.
 OF_STORE = {
     "ENOSPC": (507, "insufficient-storage"),
     "EDQUOT": (507, "insufficient-storage"),
@@ -24,7 +24,7 @@ OF_STORE = {
 
 @frozen
 class Attempt:
-    """An archive that is to be sent to *place*, the first one of its profile."""
+    """An archive to be sent to *place*, the first one of its profile."""
 
     way: Way
     profile: str
@@ -36,18 +36,18 @@ class Attempt:
         return self.way.send(client, self.place, self.profile, self.name, self.content)
 
     def stored(self, client: httpx2.Client) -> bytes | None:
-        """What the server gives back under its name."""
+        """The bytes that the server returns under its name."""
         answer = client.get(f"/api/v1/profiles/{self.profile}/archives/FULL/{self.name}")
         assert answer.status_code in (200, 404), answer.text
         return answer.content if answer.status_code == 200 else None
 
     def files(self, data: Path) -> list[str]:
-        """The names that the store has for it."""
+        """The names of its files in the store."""
         return sorted(path.name for path in (data / "archives" / self.profile).glob("*/*"))
 
 
 def attempt(client: httpx2.Client, way: Way, size_bytes: int = 20_000) -> Attempt:
-    """An archive of its own name and content that is ready to be sent."""
+    """An archive with its own name and content, ready to be sent."""
     name = fresh_name()
     profile = "of-" + name.partition(".")[0]
     content = some_archive(crc32(name.encode()), size_bytes)
@@ -55,7 +55,7 @@ def attempt(client: httpx2.Client, way: Way, size_bytes: int = 20_000) -> Attemp
 
 
 def send_again(client: httpx2.Client, tried: Attempt) -> httpx2.Response:
-    """What a client does that does not know what became of it: the same again, or what is left of an upload."""
+    """The next request of a client that does not know the outcome: the same again, or the rest of an upload."""
     if not isinstance(tried.way, Tus):
         return tried.send(client)
     told = client.head(tried.place)
@@ -66,12 +66,12 @@ def send_again(client: httpx2.Client, tried: Attempt) -> httpx2.Response:
 
 
 def staged(data: Path) -> set[str]:
-    """What lies in staging but for the journals of uploads, which are kept for a while after their end."""
+    """The files in staging except the journals of uploads, which are kept for a while after their end."""
     return {path.name for path in (data / "staging").iterdir() if path.suffix != ".upload"}
 
 
 def target_of(call: Call, data: Path) -> str | None:
-    """What *call* is about, as ``staging/.part``, without what differs by request; None if it is not in *data*."""
+    """The file of *call*, as ``staging/.part``, without the parts that differ by request; None if outside *data*."""
     path = Path(call.path.removesuffix("(deleted)"))
     if not path.is_relative_to(data):
         return None

@@ -1,8 +1,8 @@
 """
-Layer 2. Each call that a request makes of the storage fails in turn: what is told is true, and nothing is left.
+Layer 2. Each storage call of a request fails in turn: the answer is true, and nothing is left.
 
-strace lets the K-th call of a kind fail, whichever thread makes it; K goes up until there is none left, so that no
-place is forgotten, and what was injected is read from strace's log. ``write`` is left to the lossy file system, because
+strace makes the K-th call of a kind fail, in whichever thread; K goes up until there is none left, so that no
+place is forgotten, and strace's log shows the injected faults. ``write`` is left to the lossy file system, because
 the server writes to sockets, too.
 """
 
@@ -59,7 +59,7 @@ def server(folder: Path) -> Iterator[LiveServer]:
 @pytest.mark.parametrize("error", FAILS)
 @pytest.mark.parametrize("way", BEGINNING, ids=lambda way: way.word)
 def test_a_call_that_fails_is_told_and_leaves_nothing(server: LiveServer, tmp_path: Path, way: Way, error: str) -> None:
-    """Whichever it is: the exact status, all of the archive or none of it, no residue, and then it is taken."""
+    """Whichever it is: the exact status, all of the archive or none of it, no residue, and then it is accepted."""
     fired: Counter[tuple[str, str]] = Counter()
     with server.client() as client:
         for call in FAILS[error]:
@@ -96,7 +96,7 @@ def test_a_call_that_fails_is_told_and_leaves_nothing(server: LiveServer, tmp_pa
 
 @pytest.mark.parametrize("error", FAILS)
 def test_an_upload_that_cannot_be_begun_leaves_nothing(server: LiveServer, tmp_path: Path, error: str) -> None:
-    """Whichever call fails as it is begun: the exact status, no journal, and then it can be begun and sent."""
+    """Whichever call fails at its creation: the exact status, no journal, and then it can be begun and sent."""
     fired: Counter[tuple[str, str]] = Counter()
     content = some_archive(1)
     with server.client() as client:
@@ -127,7 +127,7 @@ def test_an_upload_that_cannot_be_begun_leaves_nothing(server: LiveServer, tmp_p
 def test_a_log_of_writes_that_fails_is_told_in_the_log_of_the_server(
     server: LiveServer, tmp_path: Path, way: Way, call: str
 ) -> None:
-    """What is stored is acknowledged all the same, and the next line fits to what is there of the one before."""
+    """A stored archive is acknowledged all the same, and the next line continues the chain of those written."""
     path, log = server.data / "audit.log", tmp_path / "strace.log"
     with server.client() as client:
         assert push(client, way, "logged", fresh_name(), some_archive(1)).is_success
@@ -146,29 +146,29 @@ def test_a_log_of_writes_that_fails_is_told_in_the_log_of_the_server(
 
 
 def expected(error: str, call: str, target: str) -> set[tuple[int, str]]:
-    """The answers that are right when *call* on *target* fails."""
+    """The right answers if *call* on *target* fails."""
     if target.startswith("members") or target == "data":
-        return {STORED}  # a cache, or SQLite making the name of a journal durable that is empty between transactions
+        return {STORED}  # a cache, or SQLite making durable the name of a journal that is empty between transactions
     if target == "audit.log":
         return {STORED}  # and the server's own log has it
     if target.startswith("catalog"):
-        # SQLite gets over some, and a failed end is made up for once the archive is published
+        # SQLite recovers from some, and a failed end is made up for once the archive is published
         is_full = error == "ENOSPC" and call == "pwrite64"
         return {STORED, OF_STORE["ENOSPC" if is_full else "EIO"]}
     if call == "unlink":
-        return {STORED, OF_STORE[error]}  # nobody misses what could not be removed after the archive was published
+        return {STORED, OF_STORE[error]}  # a name that could not be removed after publishing does not matter
     return {OF_STORE[error]}
 
 
 def check(client: httpx2.Client, data: Path, tried: Attempt, is_acknowledged: bool) -> None:
-    """All of it is there, or, where it was not acknowledged, nothing."""
+    """All of the archive is there, or, if it was not acknowledged, nothing."""
     stored = tried.stored(client)
     assert stored == tried.content or (stored is None and not is_acknowledged)
     assert tried.files(data) == ([] if stored is None else [tried.name, f"{tried.name}.json"])
 
 
 def still_open(server: LiveServer) -> list[str]:
-    """The files of archives, and of the log of writes, that the server has not closed."""
+    """The files of archives, and of the log of writes, that the server has open."""
     opened = []
     for path in Path("/proc", str(server.process.pid), "fd").iterdir():
         with suppress(FileNotFoundError):  # a connection that ends just now

@@ -1,5 +1,5 @@
 """
-Layer 2, continued. Writing to a file in staging fails, on the lossy file system, which can tell it from other writes.
+Layer 2, continued. A write to a file in staging fails, on the lossy file system, which can distinguish it from others.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.faults
 
 @pytest.mark.parametrize("way", BEGINNING, ids=lambda way: way.word)
 def test_a_write_that_fails_is_told_and_leaves_nothing(tmp_path: Path, way: Way) -> None:
-    """Every write to bytes, side-car or journal, by any error: the exact status, nothing there, then it is taken."""
+    """Every write to bytes, side-car or journal, with any error: the exact status, nothing stored, then success."""
     files = ["part", "json"] + (["upload"] if way.word.startswith("tus") else [])
     with lossy_mount(tmp_path / "lossy") as mount, forked_server(mount.path / "data", tmp_path / "log") as server:
         data = mount.path / "data"
@@ -36,7 +36,7 @@ def test_a_write_that_fails_is_told_and_leaves_nothing(tmp_path: Path, way: Way)
                             break
                         assert (answer.status_code, answer.json()["code"]) == OF_STORE[error], (suffix, which)
                         stored = tried.stored(client)
-                        # a resumable upload may be stored without being noted, and may go on
+                        # a resumable upload may be stored without a record of it, and may continue
                         assert stored is None or (suffix == "upload" and stored == tried.content)
                         assert stored is not None or tried.files(data) == []
                         assert way.word == "tus" or staged(data) == set()

@@ -1,8 +1,8 @@
 """
 Layer 4. Real file systems that are shut down under load: ext4 and XFS on a loop device.
 
-The ioctl with which both are tested by their authors stops a file system at once. What is not in its log by then is
-gone, as after a power cut; mounting it again replays the log.
+The ioctl that the authors of both use for tests stops a file system at once. Data that is not in its log by then is
+lost, as after a power cut; mounting it again replays the log.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ pytestmark = pytest.mark.faults
 
 TIMES = 20
 PATIENCE_SECONDS = 60.0
-IMAGE_BYTES = 320 << 20  # the least that mkfs.xfs takes, and a little; a sparse file
+IMAGE_BYTES = 320 << 20  # a little above the minimum of mkfs.xfs; a sparse file
 GOING_DOWN = 0x8004587D  # XFS_IOC_GOINGDOWN, EXT4_IOC_SHUTDOWN
-WITH_LOG, WITHOUT_LOG = 1, 2  # what the log has in memory is written, or not even that
+WITH_LOG, WITHOUT_LOG = 1, 2  # the log in memory is written, or not even that
 
 
 @pytest.mark.parametrize("kind", ["ext4", "xfs"])
 def test_what_was_acknowledged_is_there_after_every_shutdown(tmp_path: Path, kind: str) -> None:
-    """Byte for byte; all others are whole or not there, nothing is left in staging, and all are taken again."""
+    """Byte for byte; all others are whole or absent, nothing is left in staging, and all are accepted again."""
     image = made_image(tmp_path, kind)
     data = tmp_path / "mounted" / "data"
     log = tmp_path / "server.log"
@@ -49,7 +49,7 @@ def test_what_was_acknowledged_is_there_after_every_shutdown(tmp_path: Path, kin
         def shut_down(root: Path, taken: Iterator[int] = taken, last: int = last, how: int = how) -> None:
             if next(taken) == last:
                 descriptor = os.open(root, os.O_RDONLY)
-                # ext4 was seen to call a sync done that ran while it went down, of which nothing was there afterwards
+                # ext4 has reported success for a sync that ran while it went down, although nothing of it remained
                 told.is_over.set()
                 fcntl.ioctl(descriptor, GOING_DOWN, struct.pack("I", how))
                 os.close(descriptor)
@@ -78,7 +78,7 @@ def made_image(folder: Path, kind: str) -> Path:
 
 @contextmanager
 def mounted(image: Path, place: Path) -> Iterator[None]:
-    """The file system in *image* at *place*; unmounted at the end, also if something still has it open."""
+    """The file system in *image* at *place*; unmounted at the end, even if a file is still open."""
     place.mkdir(exist_ok=True)
     tried = subprocess.run(
         ["mount", "-o", "loop", image, place], capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS

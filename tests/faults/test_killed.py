@@ -1,5 +1,5 @@
 """
-Layer 2, continued. The server is killed at each call that a request makes of the storage.
+Layer 2, continued. The server is killed at each storage call of a request.
 
 strace sends SIGKILL at the K-th call of a kind; K goes up until there is none left.
 """
@@ -39,17 +39,17 @@ CALLS = (
 
 @pytest.mark.parametrize("way", BEGINNING, ids=lambda way: way.word)
 def test_killed_at_any_call_the_next_process_has_all_that_was_acknowledged(tmp_path: Path, way: Way) -> None:
-    """No acknowledged archive is lost; the one that was coming in is whole or not there, and is taken then."""
+    """No acknowledged archive is lost; the one being sent is whole or absent, and is then accepted."""
     require_strace(tmp_path)
     data, log, trace = tmp_path / "data", tmp_path / "server.log", tmp_path / "strace.log"
     told = Told()
-    # Uploads whose begin nobody was told of wait until they expire.
+    # Uploads whose creation was not acknowledged wait until they expire.
     options = ("--max-open-uploads", "100000", "--max-open-uploads-per-client", "100000")
     for call in CALLS:
         for which in count(1):
             with forked_server(data, log, *options) as server, server.client() as client:
                 told.check(client, data, Random(way.word))
-                warm = attempt(client, way)  # what a process does only once, such as connecting, is behind it
+                warm = attempt(client, way)  # does the work that a process does only once, such as connecting
                 assert warm.send(client).is_success
                 tried = attempt(client, way)
                 was_killed, was_answered = send_to(server, client, tried, f"{call}:signal=SIGKILL:when={which}", trace)
@@ -64,7 +64,7 @@ def test_killed_at_any_call_the_next_process_has_all_that_was_acknowledged(tmp_p
 
 
 def test_killed_as_an_upload_is_begun_it_is_there_if_that_was_acknowledged(tmp_path: Path) -> None:
-    """Else nothing of it is; the next process takes what is sent for it, or begins another."""
+    """Otherwise nothing of it remains; the next process accepts its bytes, or begins another."""
     require_strace(tmp_path)
     data, log, trace = tmp_path / "data", tmp_path / "server.log", tmp_path / "strace.log"
     for call in ("openat", "write", "fdatasync", "fsync"):

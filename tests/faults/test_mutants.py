@@ -1,7 +1,7 @@
 """
 Layer 5. Broken copies of the source: each of the classic mistakes turns a layer red, so the layers can fail.
 
-A copy is put before the real source with PYTHONPATH, and the layer is run on it as it stands.
+A copy precedes the real source in PYTHONPATH, and the unchanged layer is run on it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SIMULATED = f"{HERE}/test_simulated.py::test_whatever_happens_what_was_acknowled
 LAST_PIECE = f"{HERE}/test_simulated.py::test_each_call_of_the_last_piece_of_an_upload_fails_in_turn"
 SHUT_DOWN = f"{HERE}/test_file_systems_shut_down.py::test_what_was_acknowledged_is_there_after_every_shutdown"
 
-# The line of the layer that fails, so that it is red for the right reason.
+# The failing line of the layer, so that it is red for the right reason.
 WHERE = {
     ORDER: ">       assert steps_of(log, server.data) ==",
     SIMULATED: "simulated_machine.py:",
@@ -39,7 +39,7 @@ WHERE = {
 
 @frozen
 class Mutant:
-    """*file* below the source with *old*, which is there once, turned into *new*."""
+    """*file* below the source with *old*, which occurs once, replaced by *new*."""
 
     word: str
     file: str
@@ -123,7 +123,7 @@ ANSWER_BEFORE_COMMIT = Mutant(
 
 
 def run(copy: Path, folder: Path, test: str) -> subprocess.CompletedProcess[str]:
-    """*test* over the source in *copy*."""
+    """The result of *test* over the source in *copy*."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     environment["PYTHONPATH"] = str(copy)
     options = ["-q", "-x", "-m", "faults", "-p", "no:cacheprovider", "--basetemp", str(folder / "base")]
@@ -145,7 +145,7 @@ def run(copy: Path, folder: Path, test: str) -> subprocess.CompletedProcess[str]
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """The source as it is, importable before the real one."""
+    """A copy of the source, importable before the real one."""
     copy = tmp_path / "copy"
     shutil.copytree(Path(tarkeep.__file__).parent, copy / "tarkeep", ignore=shutil.ignore_patterns("__pycache__"))
     return copy
@@ -154,7 +154,7 @@ def copy(tmp_path: Path) -> Path:
 def test_the_layers_run_on_a_copy_of_the_source_and_are_green_where_nothing_is_broken(
     copy: Path, tmp_path: Path
 ) -> None:
-    """So that what turns them red below is the mutation, and nothing else."""
+    """So that only the mutation turns them red below."""
     with (copy / "tarkeep" / "__main__.py").open("a") as file:
         file.write("# the copy\n")
     asked = [sys.executable, "-c", "import tarkeep; print(tarkeep.__file__)"]

@@ -1,9 +1,8 @@
 """
 Layer 1. The order in which a running server makes an archive durable, seen from outside, for every route.
 
-What a power cut may take is decided by this order alone: the bytes and the side-car are on the disk before they have
-names, the names before the catalog says so, and all of it, with the line in the log of writes, before anything is
-answered.
+Only this order decides what a power cut may take: the bytes and the side-car are on the disk before they have
+names, the names before the catalog says so, and all of it, with the line in the log of writes, before any answer.
 """
 
 from __future__ import annotations
@@ -58,8 +57,8 @@ class Steps:
     """
     Calls as steps of receiving an archive, in the order in which they took effect.
 
-    All that is done to the catalog's files between two other steps is one ``commit``, if at its end every one of them
-    that was changed was synced after its last change; otherwise a step that says which was not.
+    All changes to the catalog's files between two other steps are one ``commit``, if at the end every changed file
+    was synced after its last change; otherwise a step names the file that was not.
     """
 
     data: Path
@@ -87,7 +86,7 @@ class Steps:
     def _step(self, call: Call, path: Path) -> str | None:
         if "socket:" in call.path:
             return "answer" if '"HTTP/1.1 2' in call.arguments else None
-        if call.name == "write":  # of what else is written no more is asked than that it is synced after
+        if call.name == "write":  # other writes are only required to be synced afterwards
             return "write log" if path == self.data / "audit.log" else None
         if call.name in VERBS and not path.is_relative_to(self.data / "members"):  # a cache
             return f"{VERBS[call.name]} {self._what(path)}"
@@ -113,7 +112,7 @@ class Steps:
 
 
 def steps_of(log: Path, data: Path) -> list[str]:
-    """What was done, a call counted when it had ended, but the answer as soon as it began."""
+    """The steps; a call counts when it has ended, but the answer as soon as it begins."""
     done = [call for call in calls(log) if not call.has_failed]
     steps = Steps(data)
     for call in sorted(done, key=lambda call: call.began if "socket:" in call.path else call.ended):
@@ -122,13 +121,13 @@ def steps_of(log: Path, data: Path) -> list[str]:
 
 
 def see_through(client: httpx2.Client) -> None:
-    """One more answer, no success: a call that is under way when strace lets go has no end in its log."""
+    """Get one more answer, which is no success: a call under way when strace detaches has no end in its log."""
     assert client.get("/no-such-page").is_client_error
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.word)
 def test_nothing_is_answered_before_everything_is_durable(server: LiveServer, tmp_path: Path, way: Way) -> None:
-    """Into a profile that was there: bytes, side-car, claim, links, directory, entry, and only then the answer."""
+    """Into an existing profile: bytes, side-car, claim, links, directory, entry, and only then the answer."""
     log = tmp_path / "strace.log"
     content = some_archive(1)
     with server.client() as client:

@@ -1,9 +1,9 @@
 """
 Layer 3. The real server on a file system that forgets what was not made durable, and 200 power cuts.
 
-The power goes off after a number of calls that the seed decides, somewhere while archives come in by every route at
-once; the server is killed; of what was not durable the seed keeps all, nothing, or some, torn. Then a server starts on
-what is left. The commands of the host that make and revoke tokens lose it at each call in turn.
+The power goes off after a number of calls that the seed decides, while archives arrive by every route at
+once; the server is killed; of the data that was not durable the seed keeps all, nothing, or some, torn. Then a server
+starts on the rest. For the commands of the host that make and revoke tokens, it goes off at each call in turn.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def mount(tmp_path: Path) -> Iterator[LossyMount]:
 
 @pytest.mark.parametrize("first", range(0, CUTS, AT_A_TIME))
 def test_what_was_acknowledged_is_there_after_every_power_cut(mount: LossyMount, tmp_path: Path, first: int) -> None:
-    """Byte for byte; all others are whole or not there, nothing is left in staging, and all are taken again."""
+    """Byte for byte; all others are whole or absent, nothing is left in staging, and all are accepted again."""
     data = mount.path / "data"
     log = tmp_path / "server.log"
     told = Told()
@@ -60,7 +60,7 @@ def test_what_was_acknowledged_is_there_after_every_power_cut(mount: LossyMount,
 
 
 def test_tokens_that_were_made_and_revoked_are_so_after_every_power_cut(mount: LossyMount) -> None:
-    """And in the log of writes; the token file can be read whenever the power went, and the next command works."""
+    """And in the log of writes; the token file is readable after a cut at any call, and the next command works."""
     for changes in count():
         for seed in range(6):
             data = mount.path / f"data-{changes}-{seed}"
@@ -82,13 +82,13 @@ def test_tokens_that_were_made_and_revoked_are_so_after_every_power_cut(mount: L
 
 
 def use_tokens(tokens: Tokens) -> dict[str, bool]:
-    """Make and revoke some until it fails: whether each is revoked, as far as that was told."""
+    """Make and revoke some until it fails: whether each is revoked, as far as it was reported."""
     told: dict[str, bool] = {}
     try:
         for _ in range(3):
             made = tokens.make(frozenset([Scope.PUSH]), ("*",))
             told[made.token.id] = False
-        del told[made.token.id]  # what comes of it is not known until that ends
+        del told[made.token.id]  # its state is unknown until that ends
         tokens.revoke(made.token.id)
         told[made.token.id] = True
     except TarkeepError:

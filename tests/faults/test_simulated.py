@@ -1,7 +1,7 @@
 """
-Layer 0. Store, uploads and recovery on a simulated kernel, in any sequence that Hypothesis thinks of.
+Layer 0. Store, uploads and recovery on a simulated kernel, in any sequence that Hypothesis generates.
 
-A script is a sequence of things that clients do, each with a call that fails, a power cut after any number of changes,
+A script is a sequence of client actions, each with a failing call, a power cut after any number of changes,
 further cuts in the recovery after it, all of them, or none of them.
 """
 
@@ -32,7 +32,7 @@ from tests.faults.simulated_machine import (
     Trouble,
 )
 
-# What a process leaves open when it dies is collected in any order. A process that lives must leave nothing open, which
+# Files left open by a process that dies are collected in any order. A process that lives must leave nothing open, which
 # the machine checks by the kernel's own table.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
 
@@ -69,7 +69,7 @@ TROUBLES = st.builds(
     st.one_of(st.just(()), st.lists(CUTS, min_size=1, max_size=3).map(tuple)),
 )
 STORED, FINE = Receive(Archive(0, 0), 5_000), Trouble()
-# after an archive and half of another, so that every step has something to be about
+# after an archive and half of another, so that every step has an object
 BEFORE: list[tuple[Step, Trouble]] = [(STORED, FINE), (Begin(Archive(1, 0), 2), FINE)]
 SCRIPTS = st.lists(st.tuples(STEPS, TROUBLES), min_size=1, max_size=8).map(lambda script: BEFORE + script)
 MOST_BYTES = st.sampled_from((512, 4_096, 1 << 20))
@@ -87,15 +87,15 @@ def go_through(script: list[tuple[Step, Trouble]], most_bytes: int) -> None:
 @pytest.mark.faults
 @pytest.mark.parametrize("first", range(0, SEEDS, AT_A_TIME))
 def test_whatever_happens_what_was_acknowledged_is_there(first: int) -> None:
-    """After each cut and error: acknowledged byte for byte, all else whole or gone, nothing left over, then taken."""
-    # as it was found: making it smaller takes minutes
+    """After each cut and error: acknowledged byte for byte, all else whole or gone, nothing left, then accepted."""
+    # as generated: shrinking takes minutes
     chosen = settings(simulating, max_examples=AT_A_TIME, phases=[Phase.generate])
     seed(first)(chosen(given(SCRIPTS, MOST_BYTES)(go_through)))()
 
 
 @pytest.mark.faults
 def test_each_call_of_the_last_piece_of_an_upload_fails_in_turn() -> None:
-    """What was staged before stays until the archive is stored, so that the upload goes on."""
+    """Bytes staged before stay until the archive is stored, so that the upload can continue."""
     for which in range(1, 41):
         go_through([*BEFORE, (Append(0, 4, False, False), Trouble((errno.ENOSPC, which)))], 1 << 20)
 
@@ -105,5 +105,5 @@ def test_each_call_of_the_last_piece_of_an_upload_fails_in_turn() -> None:
 @example([(STORED, FINE), (Keep(0), FINE), (Damage(0), Trouble(cuts=(Cut(25, 2),)))], 4_096)  # lost the snapshot file
 @example([(Begin(Archive(0, 0), 0), Trouble(cuts=(Cut(2, 1),)))], 4_096)  # left a torn journal
 def test_some_of_it(script: list[tuple[Step, Trouble]], most_bytes: int) -> None:
-    """The same, for as long as one waits for it at every change, and made smaller where it fails."""
+    """The same, in the time of every test run, and shrunk if it fails."""
     go_through(script, most_bytes)

@@ -54,7 +54,7 @@ def test_a_server_is_ready_again_soon_after_a_crash(tmp_path: Path) -> None:
 
 
 def put(data: Path, archive: BackupArchive) -> None:
-    """*archive* in the store, as it is after it was published."""
+    """Put *archive* into the store, as if it had been published."""
     folder = data / "archives" / archive.id.profile / archive.id.type.value
     folder.mkdir(parents=True, exist_ok=True)
     (folder / archive.id.name).write_bytes(b"some bytes")

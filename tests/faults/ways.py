@@ -1,4 +1,4 @@
-"""The routes by which an archive comes in, each as one request that may go wrong."""
+"""The routes by which an archive is sent, each as one request that may fail."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from tests.support.tus import BYTES, UPLOADS, begin, described, patch
 
 
 class Way(Protocol):
-    """A route. All archives go to ``FULL`` of the *profile* that is given."""
+    """A route. All archives go to ``FULL`` of the given *profile*."""
 
     word: ClassVar[str]
 
     def begin(self, client: httpx2.Client, profile: str, name: str, content: bytes) -> str:
-        """What has to be done before the request; the place to send to."""
+        """Make the requests that must come first; returns the place to send to."""
 
     def send(self, client: httpx2.Client, place: str, profile: str, name: str, content: bytes) -> httpx2.Response:
-        """The request that brings the archive."""
+        """The request that sends the archive."""
 
 
 @frozen
@@ -84,7 +84,7 @@ class TusAtOnce:
 
 WAYS: tuple[Way, ...] = (Multipart(), Put(), Tus())
 BEGINNING: tuple[Way, ...] = (*WAYS, TusAtOnce())
-"""Also those whose request begins what another may go on with."""
+"""Also the routes whose request begins an upload that another may continue."""
 
 _numbers = count()
 
@@ -100,10 +100,10 @@ def some_archive(seed: int, size_bytes: int = 20_000) -> bytes:
 
 
 def address(profile: str, name: str) -> str:
-    """Where the archive is found."""
+    """The path of the archive."""
     return f"/api/v1/profiles/{profile}/archives/FULL/{name}"
 
 
 def push(client: httpx2.Client, way: Way, profile: str, name: str, content: bytes) -> httpx2.Response:
-    """Send an archive that is expected to be taken."""
+    """Send an archive that is expected to be accepted."""
     return way.send(client, way.begin(client, profile, name, content), profile, name, content)

@@ -1,8 +1,8 @@
 """
-Odd environments for the command line, each made from a number: what is typed, and what the machine is like.
+Odd environments for the command line, each made from a number: the command line, and the state of the machine.
 
-Whatever the environment, a command ends by itself, with an exit code that is documented and without a traceback, and
-says nothing of a secret, wherever on its line or in its environment somebody has put it.
+In any environment a command ends by itself, with a documented exit code and without a traceback, and
+reveals no secret, wherever on its line or in its environment that was put.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from attrs import frozen
 
 SECONDS = 60.0
 CODES = (0, 1, 2, 3, 10, 12, 13, 14, 130, 141)
-_NOBODY = ("unshare", "--user", "--map-user=54321")  # a number of which /etc/passwd knows nothing
+_NOBODY = ("unshare", "--user", "--map-user=54321")  # a user id that is not in /etc/passwd
 _TRACES = (b"Traceback", b"fault of tarkeep", b"Fatal Python error", b"Exception ignored")
 _LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
-# bytes that are not UTF-8 stand as Python passes them on
+# bytes that are not UTF-8 are written as Python passes them on
 _ODD_NAMES = ("\udcff\udcfe", "日本語", "a\nb", "-", "--", "\x1b[31m", "..", "x" * 300, "", " ", "\udced\udcb2\udc80")
 _LOCALES = ("C", "POSIX", "C.UTF-8", "en_US.ISO-8859-1", "de_DE@euro", "nonsense", "")
 
 
 @frozen
 class World:
-    """What there is to run commands in: a *folder* to copy, a server, one that speaks TLS, and tokens of the server."""
+    """The means to run commands: a *folder* to copy, a server, one that speaks TLS, and tokens of the server."""
 
     folder: Path
     url: str
@@ -42,7 +42,7 @@ class World:
 
 @frozen
 class Environment:
-    """A command line and what it is run in. *secrets* must not be said; *interrupt* is after how many seconds."""
+    """A command line and its environment. *secrets* must not be shown; *interrupt* is a number of seconds."""
 
     words: tuple[str, ...]
     variables: Mapping[str, str]
@@ -64,7 +64,7 @@ def drawn(number: int, world: World, home: Path) -> Environment:
     place = secrets.token, secrets.login
     words = _line(draw, world, home, secrets)
     variables = _variables(draw, world, home, secrets)
-    # most draws are such that the command gets to its work
+    # in most draws the command gets to its work
     if draw.random() < 0.15:  # a secret where none belongs
         words.insert(draw.randrange(len(words) + 1), draw.choice(place))
     if draw.random() < 0.15:
@@ -91,7 +91,7 @@ class _Secrets:
 
 
 def _line(draw: random.Random, world: World, home: Path, secrets: _Secrets) -> list[str]:
-    """A command as somebody may type it, right or nearly so."""
+    """A command as a user may type it, right or nearly so."""
     profile = draw.choice(["laptop", "laptop", "laptop", "nobody", "pro\udcfffile", "-x", "a/b", "x" * 70])
     name = draw.choice(["full_1.tar.gz", "odd\udcff.tar.gz", "FULL/full_1.tar.gz", "no.tar.gz", "../up.tar.gz"])
     file = draw.choice([f"{home}/backups/FULL/full_1.tar.gz", f"{home}/pipe", "/dev/zero", "/dev/full", f"{home}/none"])
@@ -247,7 +247,7 @@ def furnish(home: Path) -> None:
 
 
 def faults(environment: Environment, home: Path) -> list[str]:
-    """What is wrong with how the command went; nothing where all is well."""
+    """The faults in the run of the command; empty if all is well."""
     command: list[str] = [sys.executable, "-m", "tarkeep", *environment.words]
     if environment.has_no_line and _can_be_nobody():
         command = [*_NOBODY, *command]
@@ -295,7 +295,7 @@ def _judged(environment: Environment, code: int, out: bytes, err: bytes) -> list
     wrong = []
     told = out + err
     is_early = environment.interrupt is not None and code in (-signal.SIGINT, 1, 130) and b"tarkeep/" not in err
-    if any(trace in told for trace in _TRACES) and not is_early:  # Python itself cannot yet put it into words
+    if any(trace in told for trace in _TRACES) and not is_early:  # Python itself cannot report it otherwise yet
         wrong.append(f"a traceback: {told[-1500:]!r}")
     if code not in CODES and not is_early:
         wrong.append(f"the exit code {code}: {err[-500:]!r}")

@@ -1,7 +1,7 @@
 """
-Writes the seeds, a small input or two for every feature of what is fuzzed: ``python -m tests.fuzz.make_seeds``.
+Writes the seeds, a small input or two for every feature of each target: ``python -m tests.fuzz.make_seeds``.
 
-What a run finds beyond them is not kept here, but an input that broke a target is, by hand, under a name of its own.
+Findings of a run are not kept here, but an input that broke a target is, by hand, under a name of its own.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """
 Fuzzes one target with atheris: ``python -m tests.fuzz.run TARGET [options of libFuzzer] [folders of inputs]``.
 
-Inputs that reach something new go into the first folder. The one that breaks the target is written to where
-``-artifact_prefix`` says, and the exit status is not 0.
+Inputs that reach new code go into the first folder. The one that breaks the target is written to
+``-artifact_prefix``, and the exit status is not 0.
 """
 
 from __future__ import annotations

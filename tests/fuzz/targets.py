@@ -1,8 +1,8 @@
 """
-What is fuzzed: each target takes any bytes and may refuse them in the ways it is meant to, and in no other.
+The fuzzed code: each target takes any bytes and may refuse them in the intended ways, and in no other.
 
-A target that finds something wrong raises. Those that have a second way to know check it: pieces of any size tell the
-same as the whole, what was escaped comes back, what was written reads as it was.
+A target that finds an error raises. Some check against a second method: pieces of any size give the
+same result as the whole, escaped text is restored, written text is parsed back.
 """
 
 from __future__ import annotations
@@ -45,23 +45,23 @@ LIMITS = InspectionLimits(max_unpacked_bytes=1 << 20, max_members=1000, max_reco
 
 
 def walked(*pieces: bytes) -> tuple[int, bool, bool, list[bytes], list[MemberRecord]] | str:
-    """What a walk over a tar in these pieces finds, or how it refuses it."""
+    """The result of a walk over a tar in these pieces, or its refusal."""
     records: list[MemberRecord] = []
     walk = TarWalk(LIMITS, records.extend)
     try:
         for piece in pieces:
             walk.feed(piece)
         walk.finish()
-    except TarkeepError:  # of several faults in one place another may be met first
+    except TarkeepError:  # of several faults in one place another may be found first
         return "refused"
-    # not the newest time: where times are garbage it depends on the pieces, and only informs
+    # without the newest time: if times are garbage it depends on the pieces, and only informs
     return walk.members, walk.incremental, walk.has_unchanged, walk.roots, records
 
 
 def tar(data: bytes) -> None:
     """Headers of a tar: walked in pieces, read, written under other names, merged."""
     step = data[0] + 1 if data else 1
-    # checksums are mended, or nothing but their check would ever be met
+    # checksums are corrected, or only their check would ever be reached
     whole = b"".join(_mended(data[at : at + 512]) for at in range(0, len(data), 512))
     found = walked(whole)
     assert walked(*(whole[at : at + step] for at in range(0, len(whole), step))) == found
@@ -170,7 +170,7 @@ def tus(data: bytes) -> None:
 
 
 def ranges(data: bytes) -> None:
-    """Ranges, conditions, digests and what else stands in headers and queries."""
+    """Ranges, conditions, digests and other values in headers and queries."""
     headers = _headers(data)
     what = Representation('"tag"', NOON, 1000)
     with suppress(Problem):
@@ -191,7 +191,7 @@ def ranges(data: bytes) -> None:
 
 
 def names(data: bytes) -> None:
-    """Names of archives and profiles: what is accepted stays within its rules whatever is made of it."""
+    """Names of archives and profiles: an accepted name stays within its rules in every use."""
     text = data.decode(errors="replace")
     with suppress(TarkeepError):
         name = check_archive_name(text)
@@ -210,7 +210,7 @@ def names(data: bytes) -> None:
 
 
 def paths(data: bytes) -> None:
-    """Paths as text come back as they were, and no text that is accepted means two things."""
+    """Paths as text are restored unchanged, and no accepted text has two meanings."""
     text = path_text(data)
     assert text.isprintable()
     assert path_bytes(text) == data

@@ -34,7 +34,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 @contextmanager
 def speaking_tls(folder: Path) -> Iterator[str]:
-    """The address of something that shakes hands as TLS wants it, and then hangs up."""
+    """The address of a server that completes a TLS handshake, and then disconnects."""
     made = subprocess.run(
         [sys.executable, "-m", "tarkeep", "tls", "self-signed", "127.0.0.1", "--into", folder],
         capture_output=True,
@@ -64,7 +64,7 @@ def speaking_tls(folder: Path) -> Iterator[str]:
 
 @pytest.mark.parametrize("number", range(DRAWS))
 def test_no_environment_breaks_a_command(world: World, tmp_path: Path, number: int) -> None:
-    """It ends by itself, with a documented exit code, without a traceback and without saying a secret."""
+    """It ends by itself, with a documented exit code, without a traceback and without revealing a secret."""
     home = tmp_path / "home"
     furnish(home)
     environment = drawn(number, world, home)

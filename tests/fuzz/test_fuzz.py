@@ -1,5 +1,5 @@
 """
-Every target takes its seeds, and with FUZZ_SECONDS in the environment whatever atheris makes of them in that time.
+Every target runs its seeds, and with FUZZ_SECONDS in the environment the inputs that atheris generates in that time.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SECONDS = int(os.environ.get("FUZZ_SECONDS", "0"))
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_seeds_break_nothing(name: str) -> None:
-    """What is known to reach something, or once broke something."""
+    """Inputs that are known to reach certain code, or once broke something."""
     found = sorted((SEEDS / name).iterdir())
     assert found
 
@@ -45,7 +45,7 @@ def test_nothing_breaks_what_is_fuzzed(tmp_path: Path, name: str) -> None:
         "-print_final_stats=1",
     ]
     command: list[str | Path] = [
-        # Started by this process it would count the memory that this one had at its most for its own.
+        # Started directly, it would inherit the peak of memory of this process.
         *("sh", "-c", '"$@"; exit $?', "sh"),
         sys.executable,
         "-m",
@@ -58,7 +58,7 @@ def test_nothing_breaks_what_is_fuzzed(tmp_path: Path, name: str) -> None:
 
     done = subprocess.run([*command, SEEDS / name], cwd=ROOT, capture_output=True, text=True, check=False)
 
-    # atheris tells what was raised on standard output, and libFuzzer on standard error how it came there
+    # atheris prints the exception on standard output, and libFuzzer its cause on standard error
     assert done.returncode == 0, (
         done.stdout[-4000:] + done.stderr[-1000:] + str([p.read_bytes() for p in tmp_path.glob("*-*")])
     )

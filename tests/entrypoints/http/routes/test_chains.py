@@ -63,7 +63,7 @@ def test_a_proven_chain_restores_at_every_point(laptop: Dumper, posix: bool) -> 
 
 
 def test_at_names_a_moment_or_an_archive(laptop: Dumper) -> None:
-    """A day means its end, a time any archive taken then or before, in any zone; an archive itself; nothing the latest."""
+    """A day means its end, a time any archive taken by then, in any zone; an archive itself; nothing the latest."""
     full = laptop.back_up("FULL")  # taken on 2026-11-01 at 02:00 UTC, as its name says
     change(laptop)
     inc = laptop.back_up("INC")
