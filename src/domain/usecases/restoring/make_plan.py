@@ -70,7 +70,7 @@ class MakePlan:
     def among(
         self, points: ProfilePoints, at: datetime | ArchiveId | None, path: bytes = b"", *, allow_gaps: bool = False
     ) -> MadePlan:
-        """The same of a profile whose *points* are loaded."""
+        """Like calling, for a profile with loaded *points*."""
         below = canonical(path)
         if not below:
             if allow_gaps:

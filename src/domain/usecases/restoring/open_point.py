@@ -177,7 +177,7 @@ class OpenPoint:
         return self.among(self.load(profile), at, allow_gaps=allow_gaps)
 
     def among(self, points: ProfilePoints, at: datetime | ArchiveId | None, *, allow_gaps: bool = False) -> OpenedPoint:
-        """The same of a profile whose *points* are loaded."""
+        """Like calling, for a profile with loaded *points*."""
         if allow_gaps:
             return self._despite_gaps(points, at)
         try:
