@@ -181,6 +181,10 @@ def test_nothing_was_deleted_in_between_where_there_is_no_between(desk: Desk) ->
     desk.dump("INC", "src", snapshot=None)
     laid_over = (desk.warnings(), desk.client.get(f"{desk.url}/plan", params=script).text)
 
+    desk.do("mv src/x src/z")
+    desk.dump("INC", "src")
+    assert any("renames are not carried out" in warning for warning in desk.warnings())
+    assert not any("renames" in warning for warning in laid_over[0])
     for before, after in zip(alone, laid_over, strict=True):
         assert "in between" not in "".join(before)
         assert "in between" in "".join(after)

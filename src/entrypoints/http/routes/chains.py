@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ....domain.access.tokens import Scope
-from ....domain.archives.archive import BackupArchive
+from ....domain.archives.archive import BackupArchive, Kind
 from ....domain.chains.groups import chains
 from ....domain.chains.passed_over import PassedOver
 from ....domain.chains.standing import Fidelity
@@ -228,12 +228,23 @@ def _warnings(made: MadePlan) -> Iterator[str]:
         )
     yield from _lacks(made)
     if not made.is_exact and len(made.archives) > 1:
-        yield "plain archives are in the path: what was deleted in between comes back"
+        yield _LAID_OVER + (_RENAMED if any(map(_is_incremental, made.archives)) else "")
     for doubt in point.doubts:
         yield f"{doubt.archive.label}: {doubt.reason}"
     for archive in made.archives:
         for note in archive.notes:
             yield f"noted of {archive.id.label}: {note}"
+
+
+_LAID_OVER = "plain archives are in the path: what was deleted in between comes back"
+_RENAMED = (
+    ", and renames are not carried out: a renamed directory has only what was archived since, and the rest is under "
+    "its old name"
+)
+
+
+def _is_incremental(archive: BackupArchive) -> bool:
+    return archive.contents is not None and archive.contents.kind is Kind.INCREMENTAL
 
 
 def _lacks(made: MadePlan) -> Iterator[str]:
