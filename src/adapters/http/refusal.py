@@ -15,4 +15,4 @@ class HttpRefusal(Refused):
 
 
 PASSING = frozenset({408, 502, 503, 504})
-"""What may be otherwise a little later, also where no ``Retry-After`` says so: a proxy never sends that."""
+"""Refusals that may not recur a little later, even without ``Retry-After``: a proxy never sends that."""

@@ -149,7 +149,7 @@ def write_index(
     """
     Write the index of the file of *size_bytes* that *read_from* reads into *target*, which is empty.
 
-    Reads the file twice, or three times where gzip members are long. Memory: 32 KiB for each place, in the latter case.
+    Reads the file twice, or three times if gzip members are long. Memory: 32 KiB for each place, in the latter case.
 
     Raises:
         NotAGzip, GzipDamaged: the file is not sound; errors that *read_from* raises pass through.

@@ -35,27 +35,27 @@ class BackupOptions:
     """
     How a profile is backed up; None stands for the default.
 
-    Each field is an option of ``tarkeep backup`` and a setting of the table of a profile, and is told of nowhere else.
+    Each field is an option of ``tarkeep backup`` and a setting of the table of a profile, documented nowhere else.
     """
 
     type: Literal["auto", "full", "inc", "diff"] | None = None
     """
-    auto decides by age: a FULL where nothing can be continued from, where the directory is called otherwise, what is
-    excluded has changed, or --one-file-system, --xattrs or --acls, or when one is due, then a DIFF when one is due,
+    auto decides by age: a FULL if there is nothing to continue from, if the directory has another name, if exclusions,
+    --one-file-system, --xattrs or --acls have changed, or when one is due, then a DIFF when one is due,
     else an INC. Default: auto.
     """
 
     exclude: tuple[str, ...] = ()
-    """Leave out what matches this pattern of GNU tar; may be given several times."""
+    """Leave out names that match this pattern of GNU tar; may be given several times."""
 
     exclude_from: tuple[str, ...] = ()
-    """Leave out what matches a pattern in this file; may be given several times."""
+    """Leave out names that match a pattern in this file; may be given several times."""
 
     one_file_system: bool = False
     """Stay in the file system of the directory."""
 
     sparse: bool = False
-    """Look for holes in files, as of disk images, and leave them out."""
+    """Find holes in files, such as disk images, and leave them out."""
 
     xattrs: bool = False
     """Keep extended attributes."""
@@ -65,8 +65,8 @@ class BackupOptions:
 
     strict: bool = False
     """
-    Store nothing where a file or directory cannot be read. Without it the backup goes on, and the archive is stored
-    with what could be read and a note of what could not, which the next dump tries again.
+    Store nothing if a file or directory cannot be read. Without it the backup goes on, and the archive is stored
+    without these files and with a note that lists them; the next dump tries them again.
     """
 
     full_every: str | None = None
@@ -86,8 +86,8 @@ class BackupOptions:
 
     spool: str | None = None
     """
-    Write the archive to a file below this folder first, and remove it when the server has it. What could not be sent is
-    sent first by the next run, from where it was cut. Default: straight to the server.
+    Write the archive to a file below this folder first, and remove it when the server has it. The next run first
+    sends the rest of an unsent archive. Default: straight to the server.
     """
 
     tar: str | None = None
@@ -159,7 +159,7 @@ class BackupSettings(BackupOptions):
         )
 
     def wanted(self) -> BackupType | None:
-        """The type to make, None where the rule decides."""
+        """The type to make, None if the rule decides."""
         return None if self.type in (None, AUTO) else BackupType.parse(self.type)
 
     def compression(self) -> tuple[int, int]:
@@ -216,7 +216,7 @@ def _with_type(told: dict[str, object]) -> dict[str, object]:
 
 
 def _merged(mine: Any, others: Any) -> Any:
-    """What counts of two settings: *mine* where it says something; of lists and flags both."""
+    """Two settings merged: *mine* overrides *others*; lists and flags are combined."""
     if isinstance(mine, tuple):
         return (*others, *mine)
     if isinstance(mine, bool):

@@ -20,8 +20,8 @@ _HEAD = """\
 #
 #     sh restore.sh DIRECTORY
 #
-# DIRECTORY is made, or must be empty. What is downloaded lies beside it until it is extracted, or in TMPDIR. The first
-# error ends it all. TARKEEP_SERVER names the server where its address is another one from here.
+# DIRECTORY is made, or must be empty. Downloads are kept beside it, or in TMPDIR, until they are extracted. The first
+# error ends the script. TARKEEP_SERVER names the server if it has another address from here.
 set -eu
 unset CDPATH
 
@@ -40,7 +40,7 @@ case $1 in
 *) target=./$1 ;;
 esac
 mkdir -p -- "$target"
-# Where everybody may make things, one that somebody else has put there is his to change meanwhile.
+# In a folder that all users may write to, another user who made the target could change it meanwhile.
 if [ -k "$(dirname -- "$target")" ] && {{ [ -h "${{target%"${{target##*[!/]}}"}}" ] || [ ! -O "$target" ]; }}; then
     fail "$target is not yours alone; name a directory that is not there"
 fi
@@ -51,9 +51,9 @@ trap 'rm -rf -- "$work"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' HUP TERM
 
-# In the target, not with --directory: where directories changed places, GNU tar makes names for the time between where
-# it was started. From standard input: a path may look like HOST:FILE. Others than GNU tar keep what they keep.
-# Directories get their times and modes last, since other programs write their files behind other directories.
+# In the target, not with --directory: for directories that changed places, GNU tar makes temporary names where it was
+# started. From standard input: a path may look like HOST:FILE. Other tars keep the attributes that they support.
+# Directories get their times and modes last, since other programs write their files after other directories.
 unpack() {{
     if tar --version 2>/dev/null | grep -q 'GNU tar'; then
         set -- --xattrs '--xattrs-include=*' --acls --delay-directory-restore "$@"
@@ -127,7 +127,7 @@ def plan_script(
     check = _GNU_TAR if is_exact and merged_at is None else ""
     lines = [_HEAD.format(title="\n# ".join((title, *remarks)), server=shlex.quote(server), check=check)]
     if merged_at is not None:
-        told = f"tar itself is not to be trusted with {counted(len(steps), 'archive')}: the server merges the tree"
+        told = f"tar cannot be trusted with {counted(len(steps), 'archive')}: the server merges the tree"
         told += f" ({distrust})" if distrust else ""
         lines.append(_MERGED.format(told=shlex.quote(told), path=shlex.quote(merged_at)))
     else:

@@ -1,7 +1,7 @@
 """
-What whoever sent a request can do about an error, in the words of these routes: one table.
+The advice to a client about an error, in terms of these routes: one table.
 
-Errors say what happened and why; an answer says this behind it. Most need nothing.
+Errors say what happened and why; the answer appends this advice. Most errors need none.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _MEMBERS = "what it holds is listed at .../members, and restore.tar?path= gives 
 
 
 def way_out(error: TarkeepError) -> str:
-    """What to do about *error*, without an end; nothing where its own sentence is enough."""
+    """The advice about *error*, without a full stop; empty if the error's own sentence is enough."""
     match error:
         case NotAuthenticated(has_token=False):
             return "send Authorization: Bearer tk_..., or the token as password (curl -u :tk_...)"

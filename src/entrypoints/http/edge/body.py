@@ -34,8 +34,8 @@ class BodyPipe:
     """
     A bounded queue with an asynchronous end that puts and a blocking end that iterates.
 
-    The putting end closes it with `end` or `fail`; the iterating end leaves with `abandon`, after which what is put
-    is dropped.
+    The putting end closes it with `end` or `fail`; the iterating end leaves with `abandon`, after which blocks that are
+    put are dropped.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, depth: int = BLOCKS_WAITING) -> None:

@@ -1,4 +1,4 @@
-"""Where a server may listen: beyond this machine only with tokens, and these never in the clear."""
+"""The addresses a server may listen on: beyond this machine only with tokens, and these never in the clear."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ def why_not_listen(*, is_loopback: bool, is_open: bool, has_tls: bool, behind_pr
     if is_open:
         return (
             "listening beyond this machine requires a token, and none exists: either make one "
-            "(tarkeep token create) and give --tls-certificate and --tls-key, or --behind-proxy where a proxy does "
+            "(tarkeep token create) and give --tls-certificate and --tls-key, or --behind-proxy if a proxy does "
             "TLS; or listen on a loopback address (--host 127.0.0.1)"
         )
     if not has_tls and not behind_proxy:
         return (
             "tokens would cross the network in the clear: either give --tls-certificate and --tls-key (tarkeep tls "
-            "self-signed makes them), or --behind-proxy where a proxy does TLS; or listen on a loopback address "
+            "self-signed makes them), or --behind-proxy if a proxy does TLS; or listen on a loopback address "
             "(--host 127.0.0.1)"
         )
     return None
