@@ -403,5 +403,5 @@ def test_a_certificate_that_is_there_is_not_replaced(certificate: tuple[Path, st
     wrong = tarkeep("tls", "self-signed", "a b", "--into", str(certificate[0] / "new"))
 
     assert (again.returncode, wrong.returncode) == (2, 2)
-    assert "is there already" in again.stderr
+    assert "exists already" in again.stderr
     assert not (certificate[0] / "new").exists()
