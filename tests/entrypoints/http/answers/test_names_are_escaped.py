@@ -120,10 +120,15 @@ def test_what_a_server_says_cannot_talk_to_the_terminal(tmp_path: Path) -> None:
 def test_what_is_in_archives_cannot_talk_to_the_terminal(tmp_path: Path, command: str) -> None:
     """Names of members, and reasons that contain them, in everything that the client shows of a server's answers."""
     harm = HARM.encode()
-    listings = (b"Y" + harm + b"\0\0", b"N" + harm + b"x\0\0", b"D" + harm + b"\0\0")
-    full, inc, other = (
+    listings = (b"Y" + harm + b"\0\0", b"N" + harm + b"x\0\0")
+    full, inc = (
         gz(pax({b"path": b"d"}) + header(b"d", len(listing), b"D", magic=GNU_MAGIC) + padded(listing) + END)
         for listing in listings
+    )
+    inside = pax({b"path": b"d/" + harm}) + header(b"h", 1, b"D", magic=GNU_MAGIC) + padded(b"\0")
+    listing = b"D" + harm + b"\0\0"
+    other = gz(
+        pax({b"path": b"d"}) + header(b"d", len(listing), b"D", magic=GNU_MAGIC) + padded(listing) + inside + END
     )
     place = "/api/v1/profiles/host/archives"
     words = {
