@@ -63,7 +63,7 @@ def configure(level: str, format: str) -> None:
     handler.setFormatter(line_format(format))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     # The caller's location is never written, and finding it takes a third of the time of a line.
-    logging._srcfile = None  # as the manual of logging has it, under Optimization
+    logging._srcfile = None  # see "Optimization" in the manual of logging
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     for chatty in ("asyncio", "uvicorn.error", "alembic"):
         logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -1,7 +1,7 @@
 """
 Messages for the operator when a server or a command cannot start: which path, and why.
 
-The errors of stores and catalogs are worded for clients, who must not learn paths of the server's disk.
+The errors of stores and catalogs are worded for clients, which must not learn paths of the server's disk.
 Here they become sentences for the operator, who needs the path.
 """
 
@@ -32,8 +32,8 @@ def check_is_there(folder: Path, marks: Collection[str]) -> None:
     For commands that need an existing data directory, so that a typo or an unmounted disk is reported.
 
     Raises:
-        InvalidSetting: it is not a data directory.
-        FolderUnusable: it cannot be read.
+        InvalidSetting: *folder* is not a data directory.
+        FolderUnusable: *folder* cannot be read.
     """
     with starting(folder), translated():
         try:
@@ -51,8 +51,8 @@ def starting(path: Path | str, setting: str = "data") -> Iterator[None]:
     Name *path*, given by *setting*, in the error if the block fails because of it.
 
     Raises:
-        InvalidSetting: it is of the wrong kind, such as a file in place of a directory.
-        FolderUnusable: it cannot be used.
+        InvalidSetting: *path* is of the wrong kind, such as a file in place of a directory.
+        FolderUnusable: *path* cannot be used.
     """
     try:
         yield

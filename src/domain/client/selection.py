@@ -1,10 +1,9 @@
 """
-What decides which files a dump has, remembered with it, so that the next dump knows whether it still holds.
+The selection of a dump: what decides which files it contains. It is kept with the dump, for the next dump to compare.
 
-GNU tar tells from its snapshot file what changed, and nothing of how it was run. A file that was excluded, changed
-meanwhile and is excluded no more is to it a file that has not changed: it stays as it was long ago, and nobody says so.
-One that is excluded from now on stays in the tree as it was. So where a dump is to have other files than the one it
-would continue from, only a FULL is what it says to be.
+GNU tar's snapshot file records what changed, but not the options of the run. A file that was excluded, changed
+meanwhile and is no longer excluded looks unchanged to tar: the tree keeps its old version, without a warning. A file
+that is newly excluded stays in the tree as it was. So after a change of selection only a FULL is complete.
 """
 
 from __future__ import annotations
@@ -24,12 +23,12 @@ _KEPT = {XATTRS: "extended attributes", ACLS: "access control lists"}
 @frozen
 class Selection:
     """
-    What the members of a dump begin with, its *root*; the patterns that are *excluded*, wherever they stand; and those
-    *options* of tar that decide which files a dump has, and what of them.
+    *root* is the first component of every member name, *excluded* the exclude patterns from all sources, *options*
+    those options of tar that decide which files a dump has and which attributes of them.
 
-    Each pattern counts once and their order does not, as for tar. Where the root lies does not count: a machine that
-    was installed anew may have it elsewhere, and tar itself sees whether it is the same. *is_whole* is false for
-    a dump that is known to lack files, or to have others than it ought to, itself or by what it builds on.
+    Neither the order nor repetition of patterns matters, as for tar. Nor does the location of the root: a reinstalled
+    machine may have it elsewhere, and tar itself detects whether it is the same directory. *is_whole* is false if
+    the dump or one that it builds on is known to lack files or to hold wrong ones.
     """
 
     root: str
@@ -38,7 +37,7 @@ class Selection:
     is_whole: bool = True
 
     def change_since(self, before: Selection) -> SelectionChange | None:
-        """What is otherwise than for a dump of *before*, or wrong with that itself; None where nothing is."""
+        """How this selection differs from *before*, or why *before* is itself incomplete; None if neither."""
         if self.root != before.root:
             what = f"the directory is called {printable(self.root)} and was {printable(before.root)} for {{since}}"
             return SelectionChange(what, _OTHERS)
@@ -51,7 +50,7 @@ class Selection:
             stays = ONE_FILE_SYSTEM in self.options
             how = "stays in the file system of its directory" if stays else "goes into other file systems, too,"
             return SelectionChange(f"the dump {how} now, and did not for {{since}}", _OTHERS)
-        for option, kept in _KEPT.items():  # what was kept and is so no longer does no harm
+        for option, kept in _KEPT.items():  # to stop keeping an attribute does no harm
             if option in self.options - before.options:
                 return SelectionChange(f"{kept} are kept now, and were not for {{since}}", _ATTRIBUTES)
         return None if before.is_whole else SelectionChange("{since} is not whole itself", _OTHERS)
@@ -59,7 +58,7 @@ class Selection:
 
 @frozen
 class Consequence:
-    """Why a FULL is made, and what is wrong with a dump that is none."""
+    """Why a FULL is made, and what would be wrong with an incremental dump."""
 
     full: str
     otherwise: str
@@ -67,13 +66,13 @@ class Consequence:
 
 @frozen
 class SelectionChange:
-    """*what* keeps a dump from going on with the one before, which it has as ``{since}``, and what follows from it."""
+    """*what* changed, with ``{since}`` for the label of the previous dump, and what follows from the change."""
 
     what: str
     consequence: Consequence
 
     def why_full(self, since: str) -> str:
-        """Why a FULL is made and nothing on top of *since*."""
+        """Why a FULL is made instead of a dump on top of *since*."""
         return f"{self._what(since)}: this is a FULL, {self.consequence.full}"
 
     def why_not_whole(self, since: str) -> str:
@@ -99,7 +98,7 @@ FORGOTTEN = SelectionChange(
     "tar has left files out of {since}, having mistaken renamed directories for each other",
     Consequence("so that all of it is backed up", "it lacks them, too"),
 )
-"""Of a dump on top of one that lacks files, and what it leaves to that."""
+"""For a dump on top of one that lacks files."""
 
 
 def _some(patterns: Iterable[str]) -> str:

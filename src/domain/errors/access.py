@@ -1,4 +1,4 @@
-"""Who is refused, and why."""
+"""Access that is refused, and why."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..tarkeep_error import TarkeepError
 
 @define
 class NotAuthenticated(TarkeepError):
-    """Somebody has no token, or none that is valid here and now; without *has_token* none was shown."""
+    """The request has no valid token; *has_token* is false if it carried none at all."""
 
     why: str
     has_token: bool = True
@@ -30,7 +30,7 @@ class ScopeMissing(TarkeepError):
 
 @define
 class TokenNotFound(TarkeepError):
-    """There is no token with this id."""
+    """No token has this id."""
 
     id: str
 

@@ -1,4 +1,4 @@
-"""What is stored, is not, or is already."""
+"""Stored archives: missing, conflicting, damaged or ambiguous."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class NameConflict(TarkeepError):
     """
     Other bytes are stored under this identity, which is never overwritten.
 
-    *existing_sha256* is None for an archive in the store that nothing describes.
+    *existing_sha256* is None if the store holds the archive but the catalog does not know it.
     """
 
     id: ArchiveId
@@ -42,7 +42,7 @@ class NameConflict(TarkeepError):
 
 @define
 class ReceiveInProgress(TarkeepError):
-    """Another upload of this very name is being received and did not end in time."""
+    """Another upload of the same identity is being received and did not end in time."""
 
     id: ArchiveId
 
@@ -54,7 +54,7 @@ class ReceiveInProgress(TarkeepError):
 
 @define
 class ArchiveNotFound(TarkeepError):
-    """No such archive. *name* is as much of the identity as was asked for."""
+    """No such archive. *name* is the part of the identity that the request gave."""
 
     name: str
 
@@ -64,7 +64,7 @@ class ArchiveNotFound(TarkeepError):
 
 @define
 class SnapshotNotFound(TarkeepError):
-    """No snapshot file of tar is kept with an archive, or none that is what it was."""
+    """No snapshot file of tar is kept with an archive, or the one kept is damaged."""
 
     id: ArchiveId
     is_damaged: bool = False
@@ -87,7 +87,7 @@ class ProfileNotFound(TarkeepError):
 
 @define
 class AmbiguousName(TarkeepError):
-    """Several profiles hold an archive of this type and name and none was chosen."""
+    """Several profiles hold an archive of this type and name, and the request names no profile."""
 
     type: BackupType
     name: str
@@ -99,7 +99,7 @@ class AmbiguousName(TarkeepError):
 
 @define
 class ArchiveCorrupt(TarkeepError):
-    """The stored bytes are known not to be what was received."""
+    """The stored bytes are known to differ from the bytes received."""
 
     id: ArchiveId
 
@@ -119,7 +119,7 @@ class AlreadyPublished(TarkeepError):
 
 @define
 class InvalidSidecar(TarkeepError):
-    """A side-car cannot be read as one."""
+    """A side-car cannot be parsed."""
 
     reason: str
 
@@ -141,7 +141,7 @@ class AmbiguousType(TarkeepError):
 
 @define
 class SnapshotConflict(TarkeepError):
-    """Another snapshot file of tar is kept with an archive already."""
+    """A different snapshot file of tar is already kept with this archive."""
 
     id: ArchiveId
 
@@ -151,7 +151,7 @@ class SnapshotConflict(TarkeepError):
 
 @define
 class RecordsMissing(TarkeepError):
-    """No records of the members of an archive with this SHA-256 are kept; they can be made from the archive."""
+    """No member records are kept for an archive with this SHA-256; they can be made from the archive."""
 
     sha256: str
 

@@ -1,4 +1,4 @@
-"""What the server cannot do now."""
+"""The server lacks space, quota or a working backend."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..text.counted import counted
 
 @define
 class InsufficientStorage(TarkeepError):
-    """The disk, its inodes or its quota are used up; bytes where known."""
+    """The disk, its inodes or its quota are used up; sizes in bytes, None if unknown."""
 
     needed_bytes: int | None = None
     free_bytes: int | None = None
@@ -24,10 +24,10 @@ class InsufficientStorage(TarkeepError):
 @define
 class QuotaExceeded(TarkeepError):
     """
-    A profile holds as much as its rules allow. *what* is ``bytes`` or ``archives``, all numbers are of these.
+    The archive would exceed a quota of its profile. *what* is ``bytes`` or ``archives``, the unit of all numbers.
 
-    *setting* names the rule, *needed* is how many more this archive is, *unfinished* how many of those held are in
-    uploads under way.
+    *setting* names the rule, *needed* is what this archive adds, *unfinished* the part of *held* that belongs to
+    unfinished uploads.
     """
 
     profile: str
@@ -40,7 +40,7 @@ class QuotaExceeded(TarkeepError):
 
     @property
     def free(self) -> int:
-        """How many more there may be."""
+        """How much the quota still allows."""
         return max(0, self.limit - self.held)
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""What the client meets on its own machine and from a server."""
+"""Failures that the client meets on its own machine or gets from a server."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class ServerUnreachable(TarkeepError):
     """
     The server cannot be reached, or the connection broke. *server* is its address without a password.
 
-    It *is_unreachable* where no connection came about at all, now or before.
+    *is_unreachable* means that no connection was ever established, now or before.
     """
 
     server: str
@@ -29,7 +29,7 @@ class ServerUnreachable(TarkeepError):
 
 @define
 class CertificateNotTrusted(TarkeepError):
-    """The server cannot prove that it is who it says."""
+    """The server's TLS certificate is not trusted."""
 
     server: str
     reason: str
@@ -40,7 +40,7 @@ class CertificateNotTrusted(TarkeepError):
 
 @define
 class Unauthorized(TarkeepError):
-    """The server wants a token, or another one."""
+    """The server requires a token, or a different one."""
 
     server: str
     detail: str
@@ -52,9 +52,9 @@ class Unauthorized(TarkeepError):
 @define
 class Refused(TarkeepError):
     """
-    The server's refusal, in its own words; *code* is the word by which it tells its refusals apart, or empty.
+    The server refused the request. *detail* is its own sentence, *code* its error code, or empty.
 
-    *pause_seconds* is how long it asks to wait before the next try, where it asks for that.
+    *pause_seconds* is how long the server asks the client to wait before the next try, if it asks.
     """
 
     code: str
@@ -68,7 +68,7 @@ class Refused(TarkeepError):
 
 @define
 class UploadMoved(TarkeepError):
-    """An unfinished upload holds another number of bytes at the server than it was taken to; the next try asks."""
+    """The server holds more or fewer bytes of an unfinished upload than expected; the next try asks for the offset."""
 
     upload: str
     offset_bytes: int
@@ -91,7 +91,7 @@ class RemoteConflict(TarkeepError):
 
 @define
 class LocalFileChanged(TarkeepError):
-    """A local archive is not what it was when it was listed."""
+    """A local archive has changed since it was listed."""
 
     name: str
 
@@ -101,7 +101,7 @@ class LocalFileChanged(TarkeepError):
 
 @define
 class NothingToSend(TarkeepError):
-    """There is no local archive at all."""
+    """The backup folder holds no archive."""
 
     folder: str
 
@@ -111,7 +111,7 @@ class NothingToSend(TarkeepError):
 
 @define
 class PulledBytesDiffer(TarkeepError):
-    """What arrived, whole, does not have the SHA-256 that the server names; both in lower-case hex."""
+    """A complete download does not have the SHA-256 that the server names; both in lower-case hex."""
 
     name: str
     expected: str
@@ -126,7 +126,7 @@ class PulledBytesDiffer(TarkeepError):
 
 @define
 class LocalConflict(TarkeepError):
-    """Other bytes lie here under the name of an archive."""
+    """A local file under the archive's name has other bytes than the server's."""
 
     path: str
 
@@ -136,7 +136,7 @@ class LocalConflict(TarkeepError):
 
 @define
 class LocalDiskFull(TarkeepError):
-    """The disk, or somebody's share of it, is used up; bytes where known."""
+    """The local disk or the user's disk quota is used up; sizes in bytes, None if unknown."""
 
     folder: str
     needed_bytes: int | None = None
@@ -152,7 +152,7 @@ class LocalDiskFull(TarkeepError):
 
 @define
 class FolderUnusable(TarkeepError):
-    """A folder or file of this machine cannot be used as it must be."""
+    """A folder or file of this machine cannot be used for its purpose."""
 
     path: str
     reason: str
@@ -163,7 +163,7 @@ class FolderUnusable(TarkeepError):
 
 @define
 class PullInProgress(TarkeepError):
-    """Another process pulls this archive to the same place."""
+    """Another process is pulling this archive to the same path."""
 
     path: str
 
@@ -175,7 +175,7 @@ class PullInProgress(TarkeepError):
 
 @define
 class RemoteNotFound(Refused):
-    """The server has no such thing, in its own words."""
+    """The server does not have what was requested; the sentence is the server's."""
 
 
 @define
@@ -183,8 +183,8 @@ class NotRestorable(TarkeepError):
     """
     The tree at a time cannot be restored from what is stored.
 
-    *obstacles* are a sentence each; *nearest* are points that can be, ``TYPE/NAME`` with the time, nearest first.
-    *lacks* counts the names that it would be given without, or not for certain, where it can be given without some.
+    *obstacles* are a sentence each; *nearest* are restorable points, ``TYPE/NAME`` with the time, nearest first.
+    *lacks* counts the names that a restore with gaps would lack or could not vouch for; None if that is not possible.
     """
 
     at: str
@@ -199,7 +199,7 @@ class NotRestorable(TarkeepError):
 
 @define
 class ParentMoved(TarkeepError):
-    """The server would continue from another archive than this dump does; *expected* is ``TYPE/NAME``, if any."""
+    """The server expects this dump to continue from another archive; *expected* is ``TYPE/NAME``, if any."""
 
     detail: str
     expected: str | None
@@ -210,7 +210,7 @@ class ParentMoved(TarkeepError):
 
 @define
 class TarUnusable(TarkeepError):
-    """The tar of this machine is not one that makes and reads incremental archives."""
+    """The tar of this machine is not GNU tar, which incremental archives need."""
 
     program: str
     found: str
@@ -221,7 +221,7 @@ class TarUnusable(TarkeepError):
 
 @define
 class DumpFailed(TarkeepError):
-    """tar did not come to a good end; nothing of the dump is stored. *messages* are what it said, errors first."""
+    """tar failed; nothing of the dump is stored. *messages* are tar's messages, errors first."""
 
     status: int
     messages: tuple[str, ...] = ()
@@ -235,7 +235,7 @@ class DumpFailed(TarkeepError):
 
 @define
 class DumpTooLarge(TarkeepError):
-    """A dump has more bytes than the server takes, by its *setting*; nothing of it is stored."""
+    """A dump exceeds the server's limit, which *setting* names; nothing of it is stored."""
 
     limit_bytes: int
     setting: str
@@ -251,8 +251,8 @@ class DumpTooLarge(TarkeepError):
 @define
 class ExtractFailed(TarkeepError):
     """
-    tar could not extract an archive; what was extracted before stays. *messages* are what it said; *is_merged* tells
-    that it was none, but a tree which the server put together.
+    tar could not extract an archive; what it had extracted stays. *messages* are tar's messages; *is_merged* means
+    that the input was not an archive but a tree merged by the server.
     """
 
     what: str
@@ -271,8 +271,8 @@ class UnsafeMembers(TarkeepError):
     """
     Members of an archive would be written outside the directory it is restored into; none of them was extracted.
 
-    *is_merged* tells that it is none, but a tree which the server puts together; then *is_begun* that a part of it was
-    extracted before these members came.
+    *is_merged* means that the input is not an archive but a tree merged by the server; then *is_begun* means that
+    a part of it was extracted before these members arrived.
     """
 
     archive: str
@@ -287,7 +287,7 @@ class UnsafeMembers(TarkeepError):
 
 @define
 class TargetNotEmpty(TarkeepError):
-    """The directory to restore into holds something already."""
+    """The directory to restore into is not empty."""
 
     path: str
 
@@ -297,7 +297,7 @@ class TargetNotEmpty(TarkeepError):
 
 @define
 class SnapshotUnusable(TarkeepError):
-    """The snapshot file of an archive is not there any more, or another one came."""
+    """The snapshot file of an archive is missing, or was replaced by another one."""
 
     archive: str
     reason: str

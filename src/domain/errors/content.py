@@ -1,4 +1,4 @@
-"""What the bytes turned out to be."""
+"""Content that is damaged, too large, or not an archive."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from ..text.counted import counted
 
 
 class RejectedContent(TarkeepError):
-    """The received bytes are not a whole ``.tar.gz``; nothing was kept."""
+    """The received bytes are not a complete ``.tar.gz``; nothing was kept."""
 
 
 class EmptyArchive(RejectedContent):
-    """No byte was received."""
+    """The archive has no bytes."""
 
     def __str__(self) -> str:
         return "the archive is empty (0 bytes)"
@@ -31,7 +31,7 @@ class NotAGzip(RejectedContent):
 
 @define
 class GzipDamaged(RejectedContent):
-    """The gzip data cannot be inflated, is cut, or fails its own CRC or length. *offset* is of the received bytes."""
+    """The gzip data cannot be inflated, is cut short, or fails its CRC or length. *offset* is in the received bytes."""
 
     offset: int
     reason: str
@@ -42,7 +42,7 @@ class GzipDamaged(RejectedContent):
 
 @define
 class NotATar(RejectedContent):
-    """The inflated bytes are not a whole tar. *offset* is of the inflated bytes; some *begins_as_one* all the same."""
+    """The inflated bytes are not a complete tar. *offset* is in them; *begins_as_one* if they start like a tar."""
 
     offset: int
     reason: str
@@ -54,7 +54,7 @@ class NotATar(RejectedContent):
 
 @define
 class TooLarge(TarkeepError):
-    """More bytes than the limit, announced or found out while receiving."""
+    """The archive has more bytes than the limit, as declared or as found while receiving."""
 
     limit_bytes: int
 
@@ -64,7 +64,7 @@ class TooLarge(TarkeepError):
 
 @define
 class ExpandsTooFar(TarkeepError):
-    """Inflates to more bytes, or holds more members or longer names, than the limit. *setting* names the limit."""
+    """The archive inflates to more bytes, more members or longer names than *setting* allows."""
 
     setting: str
     limit: int
@@ -75,7 +75,7 @@ class ExpandsTooFar(TarkeepError):
 
 @define
 class UploadInterrupted(TarkeepError):
-    """The sender went away or broke off before the end of the archive."""
+    """The sender disconnected or stopped before the end of the archive."""
 
     received_bytes: int
 
@@ -87,7 +87,7 @@ class UploadInterrupted(TarkeepError):
 
 @define
 class MemberUnreadable(TarkeepError):
-    """The headers of a member of a stored archive cannot be understood. *at* is their place in the inflated tar."""
+    """The headers of a member of a stored archive cannot be parsed. *at* is their offset in the inflated tar."""
 
     at: int
     reason: str

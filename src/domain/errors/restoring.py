@@ -1,4 +1,4 @@
-"""Why a point, a path or a parent is not given."""
+"""Points, paths and parents that cannot be given."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..text.paths import path_text
 
 @define
 class ParentMismatch(TarkeepError):
-    """An archive is said to build on one that is not stored, or not the one to build on. *expected* is, if there is."""
+    """The stated parent of an archive is not stored, or is not the *expected* one, which may be None."""
 
     stated: ArchiveId
     expected: ArchiveId | None
@@ -28,7 +28,7 @@ class ParentMismatch(TarkeepError):
 
 @define
 class PathNotFound(TarkeepError):
-    """A tree has no such name. *path* is in bytes, as archives have it."""
+    """The tree has no such path. *path* is in bytes, as in archives."""
 
     path: bytes
 
@@ -38,7 +38,7 @@ class PathNotFound(TarkeepError):
 
 @define
 class MemberNotFound(TarkeepError):
-    """An archive has no file of that name whose bytes stand in it by themselves."""
+    """The archive has no regular file at *path*, or only a sparse one, whose bytes are not stored as they are."""
 
     id: ArchiveId
     path: bytes
@@ -49,7 +49,7 @@ class MemberNotFound(TarkeepError):
 
 @define
 class PointNotFound(TarkeepError):
-    """No restore point at or before a time, or for an archive. *earliest* is when the first one was taken, if any."""
+    """No restore point at or before a time, or for an archive. *earliest* is the time of the first point, if any."""
 
     at: str
     earliest: datetime | None = None
@@ -64,8 +64,8 @@ class PointNotRestorable(TarkeepError):
     """
     The tree at this point cannot be restored from what is stored.
 
-    *reasons* is one readable line per obstacle, *nearest* are points that restore, the nearest in time first. *lacks*
-    counts the names that it would be given without, or not for certain, where it can be given without some.
+    *reasons* is one readable line per obstacle, *nearest* are restorable points, the nearest in time first. *lacks*
+    counts the names that a restore with gaps would lack or could not vouch for; None if that is not possible.
     """
 
     id: ArchiveId
@@ -80,7 +80,7 @@ class PointNotRestorable(TarkeepError):
 
 @define
 class TreeTooLarge(TarkeepError):
-    """The names of a tree, or of an archive that is compared, take more memory than the server has for them."""
+    """The names of a tree, or of an archive to compare, take more memory than the server allows."""
 
     limit_bytes: int
 

@@ -1,4 +1,4 @@
-"""What an operator has to mend before anything runs."""
+"""Settings and data directories that an operator must fix before anything runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..text.counted import counted
 
 @define
 class CatalogLacks(TarkeepError):
-    """The catalog does not know *count* archives of the store, which is more than are entered in passing."""
+    """The catalog lacks *count* archives of the store, more than the *limit* that a start enters by itself."""
 
     count: int
     limit: int
@@ -23,7 +23,7 @@ class CatalogLacks(TarkeepError):
 
 
 class CatalogStaysDamaged(TarkeepError):
-    """The catalog is damaged, also after it was made anew."""
+    """The catalog is damaged even after it was recreated."""
 
     def __str__(self) -> str:
         return "the catalog was made anew and is still damaged"
@@ -31,7 +31,7 @@ class CatalogStaysDamaged(TarkeepError):
 
 @define
 class DataDirectoryInUse(TarkeepError):
-    """Another process owns the data directory. *owner* is its process id where known."""
+    """Another process holds the lock of the data directory. *owner* is its process id, empty if unknown."""
 
     owner: str
 
@@ -42,7 +42,7 @@ class DataDirectoryInUse(TarkeepError):
 
 @define
 class DataDirectoryUnsafe(TarkeepError):
-    """Somebody else owns the data directory or may write to it, and so replace what is kept there."""
+    """Another user owns the data directory or may write to it, and so could replace its files."""
 
     reason: str
     hint: str
@@ -53,7 +53,7 @@ class DataDirectoryUnsafe(TarkeepError):
 
 @define
 class FormatUnknown(TarkeepError):
-    """The data directory or catalog is not one that this version knows."""
+    """This version does not know the format of the data directory or catalog."""
 
     found: str
     hint: str = "use the version of Tarkeep that wrote it, or a newer one"
@@ -64,7 +64,7 @@ class FormatUnknown(TarkeepError):
 
 @define
 class InvalidSetting(TarkeepError):
-    """A setting has a value that cannot be used."""
+    """A setting has an invalid value."""
 
     name: str
     reason: str
@@ -75,7 +75,7 @@ class InvalidSetting(TarkeepError):
 
 @define
 class UsageError(TarkeepError):
-    """A command cannot do what its line asks for. *what* is the word of the line, the reason says what would do."""
+    """The command line asks for something impossible. *what* is the offending word, *reason* says what would work."""
 
     what: str
     reason: str

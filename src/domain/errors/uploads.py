@@ -1,4 +1,4 @@
-"""Resumable uploads that cannot go on."""
+"""Resumable uploads that cannot continue."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..text.counted import counted
 
 @define
 class UploadNotFound(TarkeepError):
-    """No such upload, or none any more that anything is known of."""
+    """No such upload, or one that the server has forgotten."""
 
     upload: str
 
@@ -20,7 +20,7 @@ class UploadNotFound(TarkeepError):
 
 @define
 class UploadGone(TarkeepError):
-    """The upload has ended without an archive; *why* says how."""
+    """The upload ended without an archive; *why* says how."""
 
     upload: str
     why: str
@@ -31,7 +31,7 @@ class UploadGone(TarkeepError):
 
 @define
 class UploadLocked(TarkeepError):
-    """Another request is writing to the upload and does not let go."""
+    """Another request is writing to the upload and does not end in time."""
 
     upload: str
 
@@ -43,7 +43,7 @@ class UploadLocked(TarkeepError):
 
 @define
 class OffsetMismatch(TarkeepError):
-    """The bytes sent do not begin where the upload stands; both in bytes."""
+    """The bytes sent do not begin at the upload's offset; both in bytes."""
 
     upload: str
     offset_bytes: int
@@ -55,7 +55,7 @@ class OffsetMismatch(TarkeepError):
 
 @define
 class LengthMismatch(TarkeepError):
-    """A length declared for an upload contradicts the one it has, or the bytes it holds; both in bytes."""
+    """A declared length contradicts the upload's earlier length or the bytes it holds; both in bytes."""
 
     known_bytes: int
     given_bytes: int
@@ -67,7 +67,7 @@ class LengthMismatch(TarkeepError):
 
 @define
 class BeyondLength(TarkeepError):
-    """More bytes were sent than the upload was declared to have."""
+    """The client sent more bytes than the declared length of the upload."""
 
     length_bytes: int
 
@@ -77,7 +77,7 @@ class BeyondLength(TarkeepError):
 
 @define
 class NotAppendable(TarkeepError):
-    """A final upload is made of its parts and takes no bytes of its own."""
+    """A final upload is the concatenation of its parts and accepts no bytes of its own."""
 
     upload: str
 
@@ -87,7 +87,7 @@ class NotAppendable(TarkeepError):
 
 @define
 class PartsUnusable(TarkeepError):
-    """Uploads named for a concatenation cannot be concatenated."""
+    """The uploads named as parts cannot be concatenated."""
 
     reason: str
 
@@ -97,7 +97,7 @@ class PartsUnusable(TarkeepError):
 
 @define
 class ChecksumMismatch(TarkeepError):
-    """A piece of an upload does not have the checksum it was sent with; the piece was dropped."""
+    """The bytes of a request do not have the checksum sent with them; they were dropped."""
 
     algorithm: str
 
@@ -107,7 +107,7 @@ class ChecksumMismatch(TarkeepError):
 
 @define
 class TooManyUploads(TarkeepError):
-    """As many uploads are unfinished as are allowed, of one client or in total."""
+    """The limit of unfinished uploads is reached, for one client or in total."""
 
     limit: int
     setting: str
@@ -121,7 +121,7 @@ class TooManyUploads(TarkeepError):
 
 @define
 class StagedBytesMissing(TarkeepError):
-    """Staging holds fewer bytes of an upload than were acknowledged."""
+    """Staging holds fewer bytes of an upload than the server acknowledged."""
 
     upload: str
 

@@ -1,4 +1,4 @@
-"""The command ``tarkeep``. What a call does not need is not imported, so that asking for the version takes no time."""
+"""The command ``tarkeep``. A call imports only what it needs, so that ``tarkeep --version`` is instant."""
 
 import signal
 import sys
@@ -9,10 +9,10 @@ from ... import __version__
 def main() -> None:
     """Run the command line and exit."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # nothing is there yet that could put it into words
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # no module is loaded yet that could report it
     hangups: list[int] = []
     if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
-        # of a server it is a wish, also while it starts; until it is known what runs, it is held
+        # to a server SIGHUP means reload, even while it starts; it is held until the command is known
         signal.signal(signal.SIGHUP, lambda number, _frame: hangups.append(number))
     from . import process
 

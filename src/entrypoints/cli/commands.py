@@ -1,8 +1,8 @@
 """
-The commands of ``tarkeep``: what each is called, where it is, and what it does, in one table.
+The commands of ``tarkeep`` in one table: the name, module and summary of each.
 
-A command is imported when it runs: the server's take 300 ms that no client need pay. So what ``tarkeep --help`` says of
-each stands here; what it says of itself stands with it.
+A command's module is imported only when it runs: the server's take 300 ms, which a client should not pay. So the
+summaries for ``tarkeep --help`` are here; a command's own help is the docstring of its function.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from attrs import frozen
 
 @frozen
 class Command:
-    """*name* may have two words; *place* is ``module:function`` beside this one, *line* what it does in one."""
+    """*name* may have two words; *place* is ``module:function`` relative to this package, *line* a one-line summary."""
 
     name: str
     place: str
@@ -65,7 +65,7 @@ FAMILIES = {
     "audit": "Check the log of writes.",
     "tls": "Make a certificate.",
 }
-"""What commands of two words are about, by the first of them."""
+"""The help of each family of two-word commands, by its first word."""
 
 
 SERVERS = "Run a server"

@@ -1,4 +1,4 @@
-"""Completion for shells: a script made from the commands as they are."""
+"""Shell completion: a script generated from the commands."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Literal
 
 from .terminal.exits import OK
 
-# The script names its function after cyclopts, and zsh would call it only from a file of that name.
+# The generated function is named after cyclopts; zsh would call it only from a file of that name.
 _ZSH = """
 if [[ ${funcstack[1]} == _tarkeep ]]; then
   _cyclopts_tarkeep "$@"

@@ -1,4 +1,4 @@
-"""Help as people ask for it in other programs: ``tarkeep help``, ``tarkeep help push``."""
+"""Help in the style of git: ``tarkeep help``, ``tarkeep help push``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command ``tarkeep``: its commands, where their settings come from, and how errors end it."""
+"""The application ``tarkeep``: its commands, the sources of their settings, and how errors end it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ CLIENT_COMMANDS = {
     if group not in (commands.SERVERS, commands.HELP)
 }
 HELP, COMPLETION = "help", "completion"
-# What these do matters more than what they say of it: a full disk under standard output is no reason to stop.
+# The work of these commands matters more than their output: they continue if standard output cannot be written.
 WITHOUT_OUTPUT = {"push", "pull", "backup", "restore", "import", "rebuild", "serve"}
 
 ALWAYS = cyclopts.Group("Options of every command", sort_key=30)
@@ -94,7 +94,7 @@ def with_config(
     """
     command = tokens[0] if tokens else ""
     process.works_at(command, goes_on_without_output=command in WITHOUT_OUTPUT)
-    if command in (HELP, COMPLETION):  # has no settings, and minds none
+    if command in (HELP, COMPLETION):  # these have no settings, and ignore invalid ones
         return int(app(tokens))
     file = config or (config_file() if command in CLIENT_COMMANDS else DEFAULT_FILE)
     app.config = (_Environment(ENVIRONMENT, command=False),)
@@ -109,9 +109,9 @@ def with_config(
 
 def describe(words: Sequence[str]) -> None:
     """
-    Have the command among *words* explain itself in its own words, where there is one.
+    Set the full help of the command named in *words*, if any, from its docstring.
 
-    Its line is what the list of commands has in place of importing it.
+    Until then it has only its line from the table of commands, which needs no import of its module.
     """
     known = {one.name for one in commands.named()}
     pairs = (" ".join(pair) for pair in itertools.pairwise(words))
@@ -121,14 +121,14 @@ def describe(words: Sequence[str]) -> None:
     called = app
     for word in name.split():
         called = called[word]
-    called.help = None  # which makes it that of the docstring
+    called.help = None  # makes cyclopts read the docstring
     said = explanation(called.help or "")
     called.help = f"{said}\n\n{needs(name)}" if name in CLIENT_COMMANDS else said
     called.usage = usage(name, called.assemble_argument_collection(parse_docstring=False))
 
 
 class _Environment(cyclopts.config.Env):
-    """Variables are settings, which have an option; what a command is about comes from its own line alone."""
+    """Environment variables set options only; positional arguments come from the command line alone."""
 
     def __call__(self, app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
         options = [one for one in arguments if not one.field_info.is_positional_only]
@@ -136,7 +136,7 @@ class _Environment(cyclopts.config.Env):
 
 
 def _placed(error: BaseException) -> BaseException:
-    """*error*; where it is about a setting that comes from a file or a variable, with the place."""
+    """*error*, with the source named if it concerns a setting from a file or an environment variable."""
     file = settings_file()
     if not isinstance(error, InvalidSetting):
         return error
@@ -158,12 +158,12 @@ def run() -> NoReturn:
         if {"--help", "-h"} & set(sys.argv):
             describe(sys.argv[1:])
         code = app.meta()
-    except SystemExit as ended:  # which is how cyclopts ends when it has helped
+    except SystemExit as ended:  # cyclopts exits like this after printing help
         code = ended.code
     except cyclopts.CycloptsError as error:
         code = USAGE
         process.say(printable(sentence(error)))
-    except BaseException as error:  # whatever it is, a person gets one line of it
+    except BaseException as error:  # any error is reported in one line
         process.from_now_on_ctrl_c_ends_at_once()
         code, line = last_words(_placed(error), process.command())
         for said in (line, *getattr(error, "__notes__", ())):

@@ -1,9 +1,9 @@
 """
-The command as a process: how it begins, what Ctrl-C does at each moment, and the one way in which it ends.
+The command as a process: how it starts, what Ctrl-C does at each stage, and the one way in which it ends.
 
-Until its modules are there nothing has been done, and Ctrl-C ends it on the spot. Then it raises KeyboardInterrupt, so
-that whoever is at work can clean up. Whatever goes wrong, the command ends with one line and an exit code: what an
-error means stands in `exits`, and what stands nowhere is a fault of the program, told with its place.
+While modules are being imported no work has been done, so Ctrl-C ends the process at once. Afterwards it raises
+KeyboardInterrupt, so that running code can clean up. Every failure ends with one line and an exit code: `exits` has
+the table of known errors; any other error is a bug of the program and is reported with its place in the code.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ _hangups: list[int] = []
 
 def begin(hangups: list[int]) -> None:
     """
-    Whatever comes from now on does not end in a traceback; to be called before anything else is imported.
+    From now on no failure ends in a traceback. Call this before importing anything else.
 
-    *hangups* are the SIGHUP that came and come until the command is known, see `works_at`.
+    *hangups* collects the SIGHUP received until the command is known, see `works_at`.
     """
     global _hangups
     _hangups = hangups
@@ -46,7 +46,7 @@ def begin(hangups: list[int]) -> None:
 
 
 def get_to_work() -> None:
-    """All modules are there: from now on Ctrl-C is an exception."""
+    """All modules are loaded: from now on Ctrl-C raises KeyboardInterrupt."""
     import threading
 
     threading.excepthook = _in_a_thread
@@ -58,7 +58,7 @@ def get_to_work() -> None:
 
 
 def works_at(command: str, *, goes_on_without_output: bool) -> None:
-    """It is *command* that runs, whose work may matter more than what it prints."""
+    """Note the *command* that runs; *goes_on_without_output* if its work matters more than what it prints."""
     global _command
     _command = command
     _decide_on_hangups(command)
@@ -67,8 +67,8 @@ def works_at(command: str, *, goes_on_without_output: bool) -> None:
 
 
 def _decide_on_hangups(command: str) -> None:
-    """A server does not end of one, nor has it anything to read anew before it serves; any other command ends."""
-    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # by the shell, as with nohup
+    """SIGHUP does not end a server, which before it serves has nothing to reload; any other command ends."""
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # set by the parent, as nohup does
         return
     if command == SERVE:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -79,12 +79,12 @@ def _decide_on_hangups(command: str) -> None:
 
 
 def command() -> str:
-    """The command that runs, as it was written; "" where none was."""
+    """The command that runs, as given on the command line; "" if none was given."""
     return _command
 
 
 def end(code: int) -> NoReturn:
-    """End with *code*, which becomes another where all went well but standard output was not written."""
+    """Exit with *code*, or with another if *code* is 0 but standard output could not be written."""
     from_now_on_ctrl_c_ends_at_once()
     lost = streams.lost_output()
     if lost is not None and code == 0:
@@ -95,23 +95,23 @@ def end(code: int) -> NoReturn:
             say(line)
     if was_interrupted():
         sys.stderr.flush()
-        os._exit(code)  # threads may still be at work, and Python would stumble over them
-    _on_ctrl_c(signal.SIG_IGN)  # all is said, and nothing is left but to end
+        os._exit(code)  # threads may still run, and would break Python's shutdown
+    _on_ctrl_c(signal.SIG_IGN)  # everything is reported; only the exit is left
     sys.exit(code)
 
 
 def from_now_on_ctrl_c_ends_at_once() -> None:
-    """Nothing is left to clean up. What may still take time is whoever reads what is being said."""
+    """Nothing is left to clean up; only a slow reader of standard error can still delay the end."""
     _on_ctrl_c(_stop_at_the_end)
 
 
 def say(line: str) -> None:
-    """A line for people on standard error, from the command as a whole."""
+    """Print a line for people on standard error, on behalf of the whole command."""
     print(f"tarkeep: {line}", file=sys.stderr, flush=True)
 
 
 def _on_ctrl_c(what: object) -> None:
-    # a shell gives SIGINT ignored to what it runs in the background: that stays so
+    # a shell starts background jobs with SIGINT ignored: keep it ignored
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, what)  # type: ignore[arg-type]  # one of ours, or SIG_DFL
 
@@ -139,9 +139,9 @@ def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
 
 def _stop_what_is_stuck(interrupts: int) -> None:
     """
-    Ends the process where the main thread does not come to know that it is interrupted.
+    End the process if the main thread does not notice an interrupt within `_STUCK_SECONDS`.
 
-    Looking up the name of a host is a call into the system that nothing interrupts, and may take half a minute.
+    Resolving a host name is a system call that cannot be interrupted and may take half a minute.
     """
     import time
 
@@ -156,7 +156,7 @@ def _stop_what_is_stuck(interrupts: int) -> None:
 
 
 def _at_the_top(_kind: type[BaseException], error: BaseException, _trace: TracebackType | None) -> None:
-    """For what is raised between two lines that catch everything, such as a second Ctrl-C."""
+    """Handle what is raised outside the handlers of `main.run`, such as a second Ctrl-C."""
     if isinstance(error, KeyboardInterrupt):
         from_now_on_ctrl_c_ends_at_once()
         say("interrupted")
@@ -166,11 +166,11 @@ def _at_the_top(_kind: type[BaseException], error: BaseException, _trace: Traceb
 
 
 def _unraisable(unraisable: sys.UnraisableHookArgs) -> None:
-    """Where Python can raise nothing, as when it throws an object away."""
+    """Handle exceptions where Python cannot raise them, as in a finalizer."""
     if isinstance(unraisable.exc_value, KeyboardInterrupt):
         import threading
 
-        threading.Timer(0.01, _interrupt_again).start()  # when this here has ended, and it can be raised
+        threading.Timer(0.01, _interrupt_again).start()  # after this hook has returned, when it can be raised
     elif unraisable.exc_value is not None:
         say(fault(unraisable.exc_value))
 

@@ -1,9 +1,9 @@
 """
-What the server makes of a dump that it has just stored: whether its point restores, and whether all is in it.
+The server's verdict on a dump that it has just stored: whether its point restores, and whether the dump is complete.
 
-Of a proven chain nothing can be missing but what tar left out. What it left out on purpose, tar itself tells when it is
-asked: the names that it would archive by the same options were forgotten. GNU tar 1.34 does that where it mistakes
-renamed directories for each other. Nothing but a FULL has them, so one is due then.
+A proven chain can lack only names that tar left out. To tell names left out on purpose from forgotten ones, the client
+asks tar which of them it would archive with the same options: those were forgotten. GNU tar 1.34 forgets files when it
+mistakes renamed directories for each other. Only a FULL brings them back, so one is due then.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ _SHOWN = 5
 _NOT_ARCHIVED = "not-archived"
 _EXACT = "exact"
 _ABOUT_TYPE = frozenset({"nothing-unchanged", "unchanged-in-full"})
-"""Codes of doubts about the type that an archive was sent as, of which whoever made the dump knows better."""
+"""Codes of doubts about an archive's declared type; the client, which made the dump, knows its type for certain."""
 
 
 @frozen
 class DumpVerdict:
     """
-    What is to be said of a dump.
+    What the server and tar report about a dump.
 
-    *obstacles* are why it does not restore, *forgotten* names that it lacks, some of them, as paths. *left_out* are
-    new names, some of *left_out_count*, that it lacks on purpose. *doubts* are what else is odd about it, *harmless*
-    those that are none to whoever made it. *gaps* counts names that nobody could extract. *fidelity* is how faithfully
-    it restores.
+    *obstacles* are the reasons why it does not restore. *forgotten* are paths that it lacks by tar's mistake, perhaps
+    not all of them. *left_out* are new paths left out on purpose, a sample of *left_out_count*. *doubts* are other
+    warnings, *harmless* those that do not apply to a dump made by this client. *gaps* counts names that cannot be
+    extracted. *fidelity* is how faithfully the point restores.
     """
 
     obstacles: tuple[str, ...] = ()
@@ -49,12 +49,12 @@ class DumpVerdict:
 
     @property
     def is_good(self) -> bool:
-        """It restores, to all that it was to have."""
+        """Whether it restores, and tar forgot nothing."""
         return not self.obstacles and not self.forgotten
 
     @property
     def fault(self) -> str:
-        """What is wrong with it, a sentence without an end; nothing where it is good."""
+        """What is wrong with the dump, a sentence without its full stop; empty if it is good."""
         if self.obstacles:
             return f"it does not restore: {'; '.join(self.obstacles)}"
         if self.forgotten:
@@ -68,18 +68,18 @@ class DumpVerdict:
 
     @property
     def loss(self) -> str:
-        """That it restores less than faithfully, a sentence without an end; nothing where it does."""
+        """The reduced fidelity of its restore, a sentence without its full stop; empty if it restores exactly."""
         return f"it restores as {self.fidelity} only" if self.fidelity != _EXACT else ""
 
     @property
     def gap(self) -> str:
-        """What of it nobody could extract, a sentence without an end; another FULL would have it likewise."""
+        """How many names cannot be extracted, a sentence without its full stop; another FULL would not help."""
         return f"{counted(self.gaps, 'name')} of it cannot be given back: see its plan" if self.gaps else ""
 
 
 @frozen
 class AskVerdict:
-    """Ask the server what it makes of a dump."""
+    """Ask the server for its verdict on a dump."""
 
     chains: RemoteChains
     dumper: Dumper
@@ -87,10 +87,10 @@ class AskVerdict:
 
     def lacks_files(self, id: ArchiveId, source: DumpSource, notice: Notice) -> bool:
         """
-        Whether tar forgot files of *source* in *id*; false where the server does not tell.
+        Whether tar forgot files of *source* in *id*; false if the server does not know the point.
 
         Raises:
-            ServerUnreachable, Refused, Unauthorized: as calling.
+            ServerUnreachable, Refused, Unauthorized: as for `__call__`.
         """
         try:
             told = self.retrying(lambda: self.chains.detail(id), on_retry=notice)
@@ -100,12 +100,12 @@ class AskVerdict:
 
     def full_that_is_no_better(self, profile: str, verdict: DumpVerdict, notice: Notice) -> ArchiveId | None:
         """
-        The newest FULL, where it does not restore either though its archives are good, so that another would not help.
+        The newest FULL if it does not restore either, although its archive is intact: another FULL would not help.
 
-        None where a FULL is what puts right what *verdict* tells.
+        None if a FULL would resolve what *verdict* reports.
 
         Raises:
-            ServerUnreachable, Refused, Unauthorized: as calling.
+            ServerUnreachable, Refused, Unauthorized: as for `__call__`.
         """
         if not verdict.obstacles:
             return None
@@ -119,11 +119,11 @@ class AskVerdict:
         self, id: ArchiveId, source: DumpSource, notice: Notice, unreadable: Iterable[bytes] = ()
     ) -> DumpVerdict | None:
         """
-        What is to be said of *id*, a dump of *source*; None where the server does not tell of single points. What tar
-        found *unreadable* is told by whoever made the dump, and was not left out.
+        The verdict on *id*, a dump of *source*; None if the server does not report single points. *unreadable* are the
+        paths that tar could not read: the caller reports them, so they do not count as left out.
 
         Raises:
-            ServerUnreachable, Refused, Unauthorized: the server, after trying again where that may help.
+            ServerUnreachable, Refused, Unauthorized: the server failed or refused, after retries.
         """
         try:
             told = self.retrying(lambda: self.chains.detail(id), on_retry=notice)
@@ -134,7 +134,7 @@ class AskVerdict:
         not_read = {path.rstrip(b"/") for path in unreadable}
         others = tuple(path for path in told.not_archived if path not in set(forgotten))
         left_out = tuple(path for path in others if not_read.isdisjoint(_with_those_above(path)))
-        # told by their names; and of what it lists itself and has not, tar has told whoever made it
+        # the names themselves are reported, and tar warned the caller of those that it lists but did not archive
         is_told = told.not_archived_count is not None
         doubts = [
             detail
@@ -154,7 +154,7 @@ class AskVerdict:
         )
 
     def _obstacles(self, id: ArchiveId, notice: Notice) -> tuple[str, ...]:
-        """Why nothing can be planned that restores *id*; nothing where something can."""
+        """Why no plan restores *id*; empty if one does."""
         try:
             self.retrying(lambda: self.chains.plan(id.profile, id.label), on_retry=notice)
         except NotRestorable as error:
@@ -169,7 +169,7 @@ def _with_those_above(path: bytes) -> Iterator[bytes]:
 
 
 def left_out_text(verdict: DumpVerdict) -> str:
-    """What a dump lacks on purpose, for people; nothing where that is nothing new."""
+    """The new names that a dump leaves out on purpose, in words; empty if there are no new ones."""
     if not verdict.left_out:
         return ""
     names = ", ".join(path_text(path) for path in verdict.left_out[:_SHOWN])

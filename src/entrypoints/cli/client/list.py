@@ -1,4 +1,4 @@
-"""Seeing what a server holds."""
+"""``tarkeep list`` and ``tarkeep stats``: what a server holds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Looking into what is stored: the tree at some time, names, the history of one path, and the bytes of one file."""
+"""Commands that look into stored archives: the tree at some time, names, the history of a path, one file's bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Seeing what can be restored: the points of a profile, as a tree of what builds on what."""
+"""``tarkeep points``: the restore points of a profile, as a tree of archives and those that build on them."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def points(profile: str | None = None, /, *, client: ClientSettings | None = Non
 
 @frozen
 class Line:
-    """A line of the tree; *mark* is the part of it that has a colour."""
+    """A line of the tree; *mark* is its coloured part."""
 
     before: str
     mark: str = ""
@@ -81,7 +81,7 @@ class Line:
 
 
 def drawn(points: Sequence[StoredPoint], now: datetime) -> Iterator[Line]:
-    """*points* as a tree: each below the one it builds on, those that build on nothing at the left."""
+    """*points* as a tree: each below its parent, those without a parent at the left."""
     known_ids, in_circles = {point.id for point in points}, _in_circles(points)
     below: dict[ArchiveId | None, list[StoredPoint]] = {}
     for point in points:
@@ -118,7 +118,7 @@ def _more(notes: Sequence[str]) -> list[str]:
 
 
 def _in_circles(points: Sequence[StoredPoint]) -> set[ArchiveId]:
-    """Those from which going up comes to no end: two that name each other must not vanish from the tree."""
+    """Points in a circle of parents, or below one: they must not vanish from the tree."""
     parents = {point.id: point.parent for point in points}
     ends: dict[ArchiveId | None, bool] = {None: True}
     for id in parents:
@@ -138,7 +138,7 @@ def _mark(point: StoredPoint) -> tuple[str, int]:
 
 
 def _evidence(point: StoredPoint) -> str:
-    """How surely the link of *point* is known; a FULL has none to doubt."""
+    """The evidence for the parent link of *point*; a FULL has no parent."""
     return "-" if point.id.type is BackupType.FULL else point.link_evidence or "-"
 
 

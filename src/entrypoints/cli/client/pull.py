@@ -1,4 +1,4 @@
-"""Getting archives back from a server."""
+"""``tarkeep pull``: downloading archives from a server."""
 
 from __future__ import annotations
 

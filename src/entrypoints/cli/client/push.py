@@ -1,4 +1,4 @@
-"""Sending archives to a server."""
+"""``tarkeep push``: sending archives to a server."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def push(
 
 @frozen
 class Pushed:
-    """What became of one archive: as what it is *stored*, or which *error* kept it from being."""
+    """The outcome of one archive: the archive as *stored*, or the *error* that prevented it."""
 
     type: BackupType
     name: str
@@ -104,7 +104,7 @@ class _Push:
     _profile: str
 
     def files(self, archives: Sequence[LocalArchive], unusable: Sequence[FolderUnusable] = ()) -> int:
-        """Send *archives*; *unusable* is what could not even be looked at."""
+        """Send *archives*; *unusable* are the entries of the backup folder that could not be read."""
         known = []
         good = []
         for archive in archives:

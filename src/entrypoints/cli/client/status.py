@@ -1,4 +1,4 @@
-"""One screen that answers: is everything that lies here safe there?"""
+"""``tarkeep status``: one screen that shows whether every local archive is safe on the server."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def status(profile: str | None = None, /, *, client: ClientSettings | None = Non
 
 
 def _tell_unknown(output: Output, client: Client, profile: str) -> None:
-    """Nothing of *profile* is stored: it may be its first night, or a slip."""
+    """Report that nothing of *profile* is stored: it may be new, or a typo."""
     known = {row.profile for row in client.retrying(client.remote.totals, on_retry=retry_notice(output))}
     guess = did_you_mean(profile, known) or "; where that is a slip, tarkeep stats shows the profiles there are"
     output.error(f"nothing of a profile {profile} is stored yet on {client.remote.shown_url}{guess}")
@@ -132,7 +132,7 @@ def _show_unfinished_uploads(
             progress = client.remote.upload_progress(note.address)
         except ServerUnreachable:
             raise
-        except TarkeepError:  # expired or ended: the next push begins anew, and nothing is unfinished
+        except TarkeepError:  # expired or ended: the next push begins anew, so nothing is unfinished
             continue
         if progress.stored is None:
             output.result(

@@ -1,4 +1,4 @@
-"""Comparing the archives that lie here with those a server holds."""
+"""``tarkeep verify``: comparing the local archives with those on a server."""
 
 from __future__ import annotations
 
@@ -109,12 +109,12 @@ def verify(
 
 
 def _sendable(name: str) -> str:
-    """*name* with bytes that are not UTF-8 escaped: what JSON cannot say, and no archive on a server can be called."""
+    """*name* with non-UTF-8 bytes escaped: JSON cannot carry them, and no archive on a server has such a name."""
     return os.fsencode(name).decode(errors="backslashreplace")
 
 
 def _print_paths(output: Output, archives: Sequence[LocalArchive], *, end: str) -> None:
-    """Print the paths as they are, byte by byte; a program reads them."""
+    """Print the paths as they are, byte for byte, for programs."""
     for archive in archives:
         if output.as_json:
             output.result("", path=archive.path)

@@ -1,8 +1,8 @@
 """
-What an operator does on the server's host about who may come in: tokens and certificates.
+Commands on the server's host for access: tokens, the audit log and certificates.
 
-They work while the server runs, which takes notice within a second. Results go to standard output, what is said about
-them to standard error, so that a token can be sent straight into a file.
+They work while the server runs, which notices changes within a second. Results go to standard output and messages to
+standard error, so that a token can be redirected into a file.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def create_token(
 
 @contextmanager
 def _tokens(storage: StorageSettings | None, *, may_be_new: bool = False) -> Iterator[Tokens]:
-    """The tokens of the data directory, which must be there unless it *may_be_new*; errors name it."""
+    """The tokens of the data directory, which must exist unless it *may_be_new*; errors name the directory."""
     from ...starting import starting
     from ...wiring.host import check_data_directory, open_tokens
 
@@ -111,7 +111,7 @@ def _show_token(tokens: Tokens, made: MadeToken) -> None:
     try:
         show(made.text)
     except OutputLost:
-        tokens.revoke(made.token.id)  # nobody has seen it, and nobody will
+        tokens.revoke(made.token.id)  # its text was not printed, so it can never be used
         raise
 
 

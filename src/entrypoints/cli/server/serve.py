@@ -1,7 +1,7 @@
 """
-What an operator does on the server's host: serving, rebuilding the catalog, importing.
+Commands on the server's host: serve, rebuild the catalog, import archives.
 
-A command imports what it needs when it runs: databases and the web framework take 300 ms that help need not pay.
+A command imports what it needs when it runs: databases and the web framework take 300 ms, which help should not pay.
 Results go to standard output, the log and errors to standard error.
 """
 
@@ -23,7 +23,7 @@ from ...settings.server import ServerSettings, StorageSettings
 from ..terminal.exits import OK, PARTLY
 from ..terminal.hints import in_full
 
-# one settings file serves every command, so those that do not listen take the server's settings without looking
+# one settings file serves all commands, so those that do not listen accept the server's settings and ignore them
 Unused = Annotated[ServerSettings | None, Parameter(show=False)]
 
 
@@ -137,6 +137,6 @@ def import_(
 
 
 def _begin(storage: StorageSettings) -> None:
-    """What is made is for this user alone, the files of SQLite too, whatever the shell says."""
+    """Set up logging, and a umask that gives new files, SQLite's too, to this user alone."""
     os.umask(0o077)
     configure(storage.log_level, storage.log_format)

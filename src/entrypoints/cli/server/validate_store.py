@@ -1,4 +1,4 @@
-"""``tarkeep validate-store``: may archives be entrusted to this store?"""
+"""``tarkeep validate-store``: does a store keep the promises that archives need?"""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def validate_store(
 
 
 def told(url: str, verdicts: Iterable[Verdict]) -> int:
-    """Print each of *verdicts* on the store at *url* as it comes; the exit code."""
+    """Print each of *verdicts* on the store at *url* as it arrives; return the exit code."""
     kept = tried = 0
     for verdict in verdicts:
         tried += 1

@@ -1,1 +1,1 @@
-"""What several commands of the client begin with or share."""
+"""Code that several commands share, most of them the client's."""

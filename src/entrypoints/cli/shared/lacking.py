@@ -1,4 +1,4 @@
-"""Telling what a restore is without: how much, and where all names are that do not fit on a screen."""
+"""Reports of what a restore lacks: how many names, and the file with all of them if they are too many to print."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from ....domain.text.paths import path_text
 from ..terminal.output import Output
 
 SHOWN_NAMES = 20
-"""As many as the warnings of a plan name."""
+"""The number of names that a plan's warnings show as well."""
 
 
 def beside(into: Path, work: Path) -> Path:
-    """Where the names are kept that lack of what was restored into *into*."""
+    """The path of the file with the names missing from the restore into *into*."""
     return into.with_name(f"{into.name}.tarkeep-gaps") if into.name else work.with_name(f"{work.name}-gaps")
 
 
 def lacks_words(lacks: Counts, *, is_done: bool = False) -> str:
-    """How much of what is restored lacks, as a sentence; of nothing that is counted, that there may be more."""
+    """A sentence with the counts of *lacks*; without any count, that unlisted names may be missing."""
     told = []
     if lacks.lacking:
         could = "could not" if is_done else "cannot"
@@ -40,7 +40,7 @@ def tell_lacks(
     file: Path,
     keep: Callable[[Path, bytes], None],
 ) -> None:
-    """Say what lacks of what was restored by *plan*; *file* is to *keep* all *names* where they are many."""
+    """Report what the restore of *plan* lacks; *keep* writes all *names* to *file* if they are many."""
     found = list(names)
     if output.as_json:
         for name in found:

@@ -1,7 +1,8 @@
 """
-Times as people give them on a command line, and what they mean: ``yesterday``, ``2 days ago``, ``-3d``, ``14:30``.
+Times as people type them on a command line: ``yesterday``, ``2 days ago``, ``-3d``, ``14:30``.
 
-A time that does not say its zone is one of this machine, which is told, since the server and its lists count in UTC.
+A time without a zone is in this machine's zone. The command prints how it understood it, since the server and its
+lists use UTC.
 """
 
 from __future__ import annotations
@@ -35,10 +36,10 @@ _DAY_AND_CLOCK = re.compile(r"(today|yesterday)\s+(?:at\s+)?(\S+)")
 
 def point_at(text: str, output: Output) -> str:
     """
-    What ``--at`` *text* asks of a server: ``latest``, an archive as NAME or TYPE/NAME, or a time in UTC.
+    The value that ``--at`` *text* sends to a server: ``latest``, an archive as NAME or TYPE/NAME, or a time in UTC.
 
     Raises:
-        UsageError, InvalidName, InvalidType: it is none of that.
+        UsageError, InvalidName, InvalidType: *text* is none of these.
     """
     if text.strip().lower() == LATEST:
         return LATEST
@@ -58,12 +59,12 @@ def point_at(text: str, output: Output) -> str:
 
 def moment_of(text: str, now: datetime) -> datetime:
     """
-    The time in UTC that *text* means *now*, which is one of this machine and has no zone.
+    The time in UTC that *text* means at *now*, a naive local time of this machine.
 
-    A day is its last moment, a time of day the last one that has been. A month is 30 days, a year 365.
+    A day means its last moment, a time of day its latest occurrence. A month is 30 days, a year 365.
 
     Raises:
-        ValueError: it is no time.
+        ValueError: *text* is not a time.
     """
     words = " ".join(text.lower().split())
     try:
@@ -73,13 +74,13 @@ def moment_of(text: str, now: datetime) -> datetime:
 
 
 def tell_zone(option: str, text: str, moment: datetime, output: Output) -> None:
-    """Tell how *text* was understood, unless it says its zone itself."""
+    """Print how *text* was understood, unless it names its zone."""
     if not _has_zone(text.strip()):
         output.message(f"{option} {text} is taken as {moment.astimezone():%Y-%m-%d %H:%M:%S %z}, this machine's time")
 
 
 def _spoken(words: str, now: datetime) -> datetime | None:
-    """The time that *words* name by how long ago or when of a day it was; without a zone it is of this machine."""
+    """The time for *words* such as ``2 days ago`` or ``14:30``, local if naive; None if they are not of this form."""
     if words == "now":
         return now
     if words in _DAYS:

@@ -1,4 +1,4 @@
-"""Which scopes a token must have for each command that talks to a server: one table, for its help and for checks."""
+"""The scopes that a token needs for each client command: one table, for the help pages and the checks."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ def needs(command: str) -> str:
 
 def check_scopes(server: str, command: str, profile: str, scopes: Collection[str]) -> None:
     """
-    Judge, before anything is done, whether the *scopes* that *server* grants for *profile* are enough for *command*.
+    Check, before any work, that the *scopes* that *server* grants for *profile* are enough for *command*.
 
     Raises:
-        Unauthorized: some are missing.
+        Unauthorized: some scopes are missing.
     """
     needed = SCOPES[command]
     missing = [scope for scope in needed if scope not in scopes]

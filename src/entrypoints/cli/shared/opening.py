@@ -1,4 +1,4 @@
-"""What client commands begin with: a client made of the settings, the profile, the digests of what lies here."""
+"""How client commands begin: the client for the settings, the profile, the digests of the local archives."""
 
 from __future__ import annotations
 
@@ -30,10 +30,11 @@ if TYPE_CHECKING:
 @contextmanager
 def opening(settings: ClientSettings, output: Output) -> Iterator[Client]:
     """
-    The client of *settings*, closed at the end of the context. What ends a command early is its JSON summary, too.
+    The client for *settings*, closed at the end of the context. With JSON output, an error that ends the command early
+    is also its summary.
 
     Raises:
-        InvalidSetting: the token cannot be had.
+        InvalidSetting: the token cannot be read.
     """
     from ...wiring.client import open_client
 
@@ -60,10 +61,10 @@ def opening(settings: ClientSettings, output: Output) -> Iterator[Client]:
 
 def facts_of_server(client: Client, output: Output, command: str, profile: str) -> ServerFacts | None:
     """
-    What the server says of itself, None where it is too old for that.
+    The server's description of itself; None if it is too old to give one.
 
     Raises:
-        Unauthorized: the token may not do for *profile* all that *command* takes.
+        Unauthorized: the token lacks a scope that *command* needs for *profile*.
     """
     facts = client.retrying(lambda: client.remote.facts(profile), on_retry=retry_notice(output))
     if facts is not None:
@@ -72,17 +73,17 @@ def facts_of_server(client: Client, output: Output, command: str, profile: str) 
 
 
 def retry_notice(output: Output) -> Notice:
-    """Tells that what was asked is asked again."""
+    """A notice that reports each retry of a request."""
     return lambda error, pause: output.message(f"{error}; again in {pause:.0f} s")
 
 
 def optional_profile(given: str | None, settings: ClientSettings) -> str | None:
     """
-    The profile that a command is about: the one it was *given*, else that of the settings, else None.
+    The profile for a command: the one *given*, else that of the settings, else None.
 
     Raises:
-        UsageError: an archive stands where the profile should.
-        InvalidName: it can be no profile.
+        UsageError: the argument looks like an archive, not a profile.
+        InvalidName: it is not a valid profile name.
     """
     profile = given or settings.profile or None
     if profile is None:
@@ -93,7 +94,7 @@ def optional_profile(given: str | None, settings: ClientSettings) -> str | None:
 
 
 def required_profile(given: str | None, settings: ClientSettings) -> str:
-    """`optional_profile`, without which the command can do nothing: UsageError where there is none."""
+    """`optional_profile` for a command that needs a profile; UsageError if none is known."""
     profile = optional_profile(given, settings)
     if profile is None:
         raise UsageError("which profile", f"name one, or set TARKEEP_PROFILE, or profile = ... in {where_to_set()}")
@@ -101,7 +102,7 @@ def required_profile(given: str | None, settings: ClientSettings) -> str:
 
 
 def tell_unusable(output: Output, contents: LocalContents) -> None:
-    """Tell, each by its name, what of the backup folder could not be looked at."""
+    """Report each entry of the backup folder that could not be read, by name."""
     for error in contents.unusable:
         output.error(str(error))
         if output.as_json:
@@ -112,9 +113,10 @@ def local_digests(
     client: Client, output: Output, archives: Sequence[LocalArchive], *, again: bool = False
 ) -> dict[LocalArchive, str | None]:
     """
-    The SHA-256 of each archive in lower-case hex, several read at once, with *again* whatever is remembered.
+    The SHA-256 of each archive in lower-case hex; None if it cannot be read. *again* ignores remembered digests.
 
-    None is that of one that cannot be read, which is told, as is one with other bytes than are remembered.
+    Several archives are read at once. An unreadable archive is reported, as is one whose bytes differ from those
+    remembered.
     """
     digests = {archive: client.memory.get(archive) for archive in archives}
     to_read = [archive for archive in archives if again or digests[archive] is None]

@@ -1,4 +1,4 @@
-"""Options that several commands have: how each is spelled, and what it says of itself where that is the same in all."""
+"""Options that several commands share: the spelling of each, and its help if that is the same for all."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LookedInto = Annotated[str, Parameter(help="The profile to look into.")]
 At = Annotated[
     str,
     Parameter(
-        allow_leading_hyphen=True,  # -3d is a value of it
+        allow_leading_hyphen=True,  # so that -3d is a value
         help="A time such as 2026-11-24, 14:30, yesterday, 2 days ago or -3d, of this machine where it names no zone; "
         "the name of an archive; or latest.",
     ),

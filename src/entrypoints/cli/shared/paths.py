@@ -10,13 +10,13 @@ from ....domain.text.paths import path_bytes
 
 def given_path(text: str) -> bytes:
     """
-    The path that an argument names, written as ``tarkeep ls`` shows it or byte for byte.
+    The path for an argument, which is written as ``tarkeep ls`` shows it or byte for byte.
 
     Raises:
-        UsageError: a backslash stands alone.
+        UsageError: a backslash begins no valid escape.
     """
     try:
-        # what is not UTF-8 in an argument stands for itself
+        # bytes of an argument that are not UTF-8 are taken as they are
         path = path_bytes(os.fsencode(text).decode(errors="backslashreplace"))
     except ValueError as error:
         raise UsageError(ascii(text), str(error)) from error

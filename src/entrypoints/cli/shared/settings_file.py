@@ -1,4 +1,4 @@
-"""The settings file of one call: all of it, one table for every command."""
+"""The settings file of one call: one table of settings for all commands."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from ...settings.files import expanded, read_setting_text
 
 
 class SettingsFile(cyclopts.config.Dict):
-    """The settings of a file, for whoever reads the options of commands."""
+    """The settings of a file, as a source of options for cyclopts."""
 
     def __init__(self, table: dict[str, object], source: str) -> None:
         super().__init__(table, source=source, use_commands_as_keys=False, allow_unknown=False)
 
 
-_read: list[SettingsFile] = []  # the one of this call
+_read: list[SettingsFile] = []  # holds at most one, the file of this call
 
 
 def read_settings_file(path: Path, *, must_exist: bool) -> SettingsFile:
     """
-    What *path* has, which is the settings file from now on; nothing where it is not there and need not be.
+    Read *path* and make it the settings file of this call; an optional file that is missing counts as empty.
 
     Raises:
-        InvalidSetting: it is not there and must be, or cannot be read as TOML.
+        InvalidSetting: the file is missing and required, or is not valid TOML.
     """
     file = SettingsFile(_table(path, must_exist=must_exist), source=str(path))
     _read[:] = [file]
@@ -35,16 +35,16 @@ def read_settings_file(path: Path, *, must_exist: bool) -> SettingsFile:
 
 
 def settings_file() -> SettingsFile | None:
-    """The one that was read."""
+    """The settings file that was read, if any."""
     return _read[0] if _read else None
 
 
 def command_table(name: str) -> tuple[Mapping[str, object], str]:
     """
-    What the settings file has under the name of a command, which is no option of any; and the file.
+    The table *name* of the settings file, such as ``[backup]``, which is not an option; and the file's path.
 
     Raises:
-        InvalidSetting: it is no table.
+        InvalidSetting: the value is not a table.
     """
     file = settings_file()
     if file is None:

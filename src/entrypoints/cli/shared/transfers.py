@@ -1,8 +1,8 @@
 """
-Work on many archives by a few threads: how push and pull move them, and how digests are read.
+Work on many archives by a few threads: push and pull move archives, other commands compute digests.
 
-The threads are daemons and no pool, whose end waits for all of its threads: one that waits for a silent server would
-hold up an interrupted run for minutes. So whatever they do is good at any moment at which the process may end.
+The threads are daemons, not a pool: at exit a pool waits for all of its threads, and a thread that waits for a silent
+server would delay an interrupted run for minutes. So the work must be safe if the process ends at any moment.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Result = TypeVar("Result")
 
 
 class Moved(Protocol):
-    """What became of one archive; *error* is what kept it from being moved."""
+    """The outcome for one archive; *error* is why it was not moved, if it was not."""
 
     @property
     def error(self) -> TarkeepError | None: ...
@@ -41,9 +41,9 @@ Outcome = TypeVar("Outcome", bound=Moved)
 
 def concurrently(work: Callable[[Item], Result], items: Sequence[Item], threads: int) -> Iterator[Result]:
     """
-    What *work* makes of each of *items*, as soon as it is made, by so many *threads*.
+    Yield the results of *work* on each of *items*, in order of completion, with so many *threads*.
 
-    Whatever *work* raises is raised here. When the iteration ends, for whatever reason, no item is begun any more.
+    An exception of *work* is raised here. Once the iteration ends, for any reason, no further item is started.
     """
     waiting = deque(items)
     done: queue.SimpleQueue[tuple[Result, None] | tuple[None, BaseException]] = queue.SimpleQueue()
@@ -56,7 +56,7 @@ def concurrently(work: Callable[[Item], Result], items: Sequence[Item], threads:
                 return
             try:
                 done.put((work(item), None))
-            except BaseException as error:  # raised below, in the thread that asked
+            except BaseException as error:  # raised below, in the caller's thread
                 done.put((None, error))
 
     for _ in range(min(threads, len(items))):
@@ -66,21 +66,21 @@ def concurrently(work: Callable[[Item], Result], items: Sequence[Item], threads:
             result, error = done.get()
             if error is not None:
                 raise error
-            yield result  # type: ignore[misc]  # a result wherever there is no error
+            yield result  # type: ignore[misc]  # a result, since there was no error
     finally:
         waiting.clear()
 
 
 @define
 class Pace:
-    """Holds its callers back so that no more than *bytes_per_second* move, all together. None is no limit."""
+    """Slows its callers to *bytes_per_second* in total. None means no limit."""
 
     bytes_per_second: int | None
     _free_at: float = field(default=0.0, init=False)
     _lock: threading.Lock = field(factory=threading.Lock, init=False)
 
     def moved(self, count_bytes: int) -> None:
-        """Sleep for as long as so many bytes may take; time in which nothing moved is not made up for."""
+        """Sleep for the time that *count_bytes* may take; idle time is not credited."""
         if self.bytes_per_second is None:
             return
         with self._lock:
@@ -92,7 +92,7 @@ class Pace:
 
 @frozen
 class Transfer(Generic[Item]):
-    """An archive to move: *item* for the program, *label* for people. *size_bytes* is None where nobody knows."""
+    """An archive to move: *item* for the program, *label* for people. *size_bytes* is None if unknown."""
 
     item: Item
     label: str
@@ -101,16 +101,16 @@ class Transfer(Generic[Item]):
 
 @frozen
 class Ended(Generic[Outcome]):
-    """How a run ended: what became of each archive, and how many it did not come to the end with."""
+    """The end of a run: the outcome of each archive, and how many archives it did not finish."""
 
     outcomes: Sequence[Outcome]
     unfinished: int
 
     def exit_code(self, output: Output, before: Sequence[TarkeepError] = ()) -> int:
         """
-        The exit code of the run, after telling what can be done about its errors, each thing once.
+        The exit code of the run, after printing the advice for its errors, each advice once.
 
-        *before* are errors of archives that could not even be begun.
+        *before* are the errors of archives that could not be started.
         """
         failed = [outcome.error for outcome in self.outcomes if outcome.error is not None]
         errors = [*before, *failed]
@@ -141,9 +141,10 @@ def run(
     when_interrupted: str = "what has been transferred is kept, run the same command again to go on",
 ) -> Ended[Outcome]:
     """
-    *move* each of *transfers* and *tell* what became of it, until all are done or Ctrl-C is pressed.
+    *move* each of *transfers* and *tell* its outcome, until all are done or Ctrl-C is pressed.
 
-    *move* raises nothing that is to be expected. Bars, pace and messages are those of *output* and *settings*.
+    *move* returns expected errors in its outcome and does not raise them. Bars, pace and messages follow *output* and
+    *settings*.
     """
     pace = Pace(settings.limit_rate)
     outcomes: list[Outcome] = []

@@ -1,1 +1,1 @@
-"""What every command prints, and how it ends."""
+"""The output of every command, its help, and its exit codes."""

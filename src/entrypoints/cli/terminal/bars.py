@@ -1,9 +1,9 @@
 """
-Progress for people at a terminal: a bar for each archive under way and one in total, with rate and time left.
+Progress for people at a terminal: a bar for each archive under way and one for the total, with rate and time left.
 
-How much of it there is room for is asked each time that it is drawn, since windows change their width. What is always
-there is the name, how much is done and how fast it goes; time left, sizes and the bar itself come with the room for
-them. Names are shortened in the middle: their ends differ from night to night.
+Each redraw asks the terminal for its width, since windows are resized. The name, the percentage and the rate are
+always shown; the time left, the sizes and the bar itself appear if there is room. Names are shortened in the middle:
+their ends differ from night to night.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _ARCHIVE = ".tar.gz"
 
 
 class _Share(ProgressColumn):
-    """How much is done, of 100; nothing where nobody knows of how much."""
+    """The percentage done; empty if the total is unknown."""
 
     def render(self, task: Task) -> Text:
         if not task.total:
@@ -62,7 +62,7 @@ _LAYOUTS = ((_BAR, _SHARE, _SIZES, _RATE, _LEFT), (_BAR, _SHARE, _RATE, _LEFT), 
 
 
 def layout(width: int) -> tuple[tuple[ProgressColumn, ...], int]:
-    """Which columns a line of *width* has behind the name, and how much is left for the name."""
+    """The columns after the name in a line of *width*, and the width left for the name."""
     for columns in _LAYOUTS:
         left = width - sum(WIDTHS[column] + 1 for column in columns)
         if left >= _FAIR_NAME:
@@ -71,7 +71,7 @@ def layout(width: int) -> tuple[tuple[ProgressColumn, ...], int]:
 
 
 def shortened(name: str, width: int) -> str:
-    """*name* in at most *width* columns of a terminal; its end says more than its beginning."""
+    """*name* in at most *width* columns of a terminal; its end keeps more room, since it tells names apart."""
     if cell_len(name) <= width:
         return name
     name = name.removesuffix(_ARCHIVE)
@@ -88,11 +88,11 @@ def shortened(name: str, width: int) -> str:
 
 
 class _Drawn(RichProgress):
-    """What rich draws, in the columns for which there is room."""
+    """The table that rich draws, with the columns that fit."""
 
     def make_tasks_table(self, tasks: Iterable[Task]) -> Table:
         shown = [task for task in tasks if task.visible]
-        if not shown:  # as when rich asks before it has a console
+        if not shown:  # rich may ask before it has a console
             return Table.grid()
         columns, room = layout(self.console.width)
         names = [shortened(task.description, room) for task in shown]
@@ -109,7 +109,7 @@ class Bars(Progress):
     """
     Bars on standard error.
 
-    *total_bytes* is None where nobody knows: then the total is that of what is under way, once all of it is known.
+    *total_bytes* is None if unknown: then the total is the sum of the archives under way, if all their sizes are known.
     """
 
     is_seen = True
@@ -121,7 +121,7 @@ class Bars(Progress):
         self._bars = _Drawn(
             console=Console(stderr=True),
             transient=True,
-            redirect_stdout=sys.stdout.isatty(),  # else results would go where the bars are, and not into their file
+            redirect_stdout=sys.stdout.isatty(),  # else redirected results would go to the terminal
         )
         self._total_bytes = total_bytes
         self._total = self._added("total", total_bytes)
@@ -132,10 +132,10 @@ class Bars(Progress):
             if name not in self._tasks:
                 self._tasks[name] = self._added(printable(name), size_bytes)
             task = self._tasks[name]
-            if was_there:  # no bytes that moved now: they must not count for the rate
+            if was_there:  # these bytes did not move now, so they must not count for the rate
                 self._bars.reset(task.id, total=size_bytes, completed=position - moved_bytes)
                 self._expect(-was_there)
-            task.total = size_bytes  # not by update(), which forgets how fast it goes
+            task.total = size_bytes  # not by update(), which resets the rate
             self._advance(task, moved_bytes)
             self._at[name] = position
             if self._total_bytes is None:
@@ -157,7 +157,7 @@ class Bars(Progress):
         self._bars.advance(task.id, moved_bytes)
 
     def _foreseen(self) -> int | None:
-        """What all that is under way has together, where that is known."""
+        """The total size of the archives under way; None if one of them is unknown."""
         totals = [task.total for task in self._tasks.values()]
         return None if None in totals else int(sum(filter(None, totals)))
 

@@ -1,8 +1,8 @@
 """
-Lines of a table whose columns stand below each other, however long a name is, and never run together.
+Lines of a table with aligned columns that never run together, however long a name is.
 
-A table may be longer than memory: as many rows as are read ahead decide together how wide a column is, and later ones
-can only make it wider.
+A table may be larger than memory: rows are read ahead in batches, each batch sets the column widths, and later batches
+can only widen them.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ def in_columns(
     rows: Iterable[Row], cells: Callable[[Row], Sequence[str]], right: Collection[int] = ()
 ) -> Iterator[tuple[Row, str]]:
     """
-    Each of *rows* with its line, made of its *cells*, of which each row has as many.
+    Yield each of *rows* with its line, made of its *cells*; all rows have the same number of cells.
 
-    The columns whose numbers are in *right* have their cells at the right. What cannot be printed is escaped.
+    Columns whose numbers are in *right* are right-aligned. Unprintable characters are escaped.
     """
     waiting = iter(rows)
     widths: list[int] = []
@@ -44,7 +44,7 @@ def _line(cells: Sequence[str], widths: Sequence[int], right: Collection[int]) -
 
 
 def _width(text: str) -> int:
-    """How many columns of a terminal *text* takes."""
+    """The width of *text* in columns of a terminal."""
     if text.isascii():
         return len(text)
     return sum(

@@ -1,4 +1,4 @@
-"""How a command ends otherwise than by its work: Ctrl-C, and faults of the program."""
+"""Two abnormal ends of a command: Ctrl-C, and bugs of the program."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def note_interrupt() -> None:
 
 
 def was_interrupted() -> bool:
-    """Whether Ctrl-C was pressed since `get_to_work`; the exception may have been lost in somebody's code."""
+    """Whether Ctrl-C was pressed since `get_to_work`; other code may have swallowed the exception."""
     return _interrupts > 0
 
 
 def fault(error: BaseException) -> str:
-    """The line for *error*, which should not have come up here."""
+    """The line that reports *error*, an unexpected exception."""
     import traceback
 
     if os.environ.get(_WHOLE_TRACE):

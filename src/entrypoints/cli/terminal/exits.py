@@ -1,4 +1,4 @@
-"""Exit codes, which scripts rely on, by one table, and the line that a command ends with."""
+"""Exit codes, which scripts rely on, in one table; and the last line that a command prints."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .streams import OutputLost
 
 OK, FAILED, USAGE, PARTLY = 0, 1, 2, 3
 NOT_FOUND, UNAUTHORIZED, DIFFERENT, NO_ANSWER = 10, 12, 13, 14
-NOT_READ = 141  # that of a program which a closed pipe has killed
+NOT_READ = 141  # as if killed by SIGPIPE: 128 + 13
 
 # Looked up along the class's bases.
 _TABLE: dict[type[TarkeepError], int] = {
@@ -53,14 +53,14 @@ _UNCHANGED = "nothing was changed, run the same command again"
 
 
 def exit_code(error: TarkeepError) -> int:
-    """The exit code that *error* ends a command with. What a later run may get over is no answer."""
+    """The exit code for *error*. A transient refusal counts as no answer, since a later run may succeed."""
     if isinstance(error, Refused) and error.is_transient:
         return NO_ANSWER
     return next(_TABLE[kind] for kind in type(error).__mro__ if kind in _TABLE)
 
 
 def last_words(error: BaseException, command: str) -> tuple[int, str]:
-    """The exit code that *error*, whatever it is, ends *command* with, and the line to say, which may be empty."""
+    """The exit code of *command* ended by any *error*, and the line to print, which may be empty."""
     if isinstance(error, KeyboardInterrupt) or was_interrupted():
         left = error.args[0] if isinstance(error, KeyboardInterrupt) and error.args else ""
         return INTERRUPTED, f"interrupted; {left or _INTERRUPTED.get(command, _UNCHANGED)}"
@@ -78,9 +78,9 @@ def last_words(error: BaseException, command: str) -> tuple[int, str]:
 
 def without_output(lost: OutputLost, *, goes_on: bool) -> tuple[int, str]:
     """
-    The exit code of a command that did well but for standard output, and the line to say, which may be empty.
+    The exit code of a command whose only failure is standard output, and the line to print, which may be empty.
 
-    One that *goes_on* without it has done its work; the others have nothing to show for it.
+    A command that *goes_on* without output has done its work; for the others the output is the work.
     """
     if not goes_on:
         return (NOT_READ, "") if lost.reader_is_gone else (FAILED, str(lost))

@@ -1,8 +1,8 @@
 """
-How help looks: plain text, like a manual page, as wide as the terminal and no wider than is read with ease.
+The layout of help: plain text like a manual page, as wide as the terminal, up to a width that reads easily.
 
-Names stand at the left and their explanations beside them, or below where there is no room. Nothing is said twice: no
-default that the explanation tells, nor that a switch is off unless it is given.
+Names are on the left with their explanations beside them, or below if there is no room. Nothing is repeated: a default
+that the explanation mentions is not appended, nor that a switch is off by default.
 """
 
 from __future__ import annotations
@@ -48,18 +48,18 @@ _VALUES = {
     "--fingerprint": "SHA256",
     "--timezone": "ZONE",
 }
-"""What stands for the value of an option, where no word of its name does."""
-_TOLD_BYTES = 1 << 20  # such a default stands in the text, in units that people read
+"""The placeholder for an option's value, if no word of its name would do."""
+_TOLD_BYTES = 1 << 20  # the text gives such a default itself, in readable units
 
 
 def explanation(docstring: str) -> str:
-    """What a command's *docstring* says of it as a whole: its paragraphs, without what it says of its parameters."""
+    """The paragraphs of a command's *docstring*, without the section on parameters."""
     said = docstring_parser.parse(docstring)
     return "\n\n".join(part for part in (said.short_description, said.long_description) if part)
 
 
 def usage(command: str, arguments: Iterable[Argument]) -> str:
-    """How *command* is called, with its options that must be there and its words in their order."""
+    """The usage line of *command*: its required options, then its positional arguments in order."""
     options = [
         f"{_name(one)} {'|'.join(one.get_choices() or ()) or value_word(_name(one), 'STR')}"
         for one in arguments
@@ -123,14 +123,14 @@ def _label(entry: HelpEntry, panel: HelpPanel) -> str:
 
 
 def _placeholder(entry: HelpEntry) -> str:
-    """What stands for the value of an option: its choices, else a word of its name."""
+    """The placeholder for an option's value: its choices, else a word of its name."""
     if entry.choices:
         return "|".join(entry.choices)
     return value_word(max(entry.names, key=len), str(entry.metavar))
 
 
 def value_word(option: str, kind: str) -> str:
-    """What stands for the value of *option*, which cyclopts would call *kind*."""
+    """The placeholder for the value of *option*, for which cyclopts would print *kind*."""
     kind = kind.removesuffix("...")
     if option in _VALUES:
         return _VALUES[option]
@@ -138,7 +138,7 @@ def value_word(option: str, kind: str) -> str:
 
 
 def _told(entry: HelpEntry) -> str:
-    """The explanation, with default and variables."""
+    """The explanation of an entry, with its default and environment variables."""
     text = " ".join(_plain(entry.description).split())
     default = entry.default
     if default is not None and default not in ("False", "None", "()", '""') and "Default" not in text:
@@ -151,7 +151,7 @@ def _told(entry: HelpEntry) -> str:
 
 
 def _plain(shown: Any) -> str:
-    """*shown*, which may be text or something of rich, as text."""
+    """The plain text of *shown*, a string or a renderable of rich."""
     if shown is None or isinstance(shown, str):
         return shown or ""
     if hasattr(shown, "plain"):

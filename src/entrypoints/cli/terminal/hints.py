@@ -1,7 +1,8 @@
 """
-What a person at a terminal can do about each error: one table.
+Advice for a person at a terminal on each error: one table.
 
-Errors say what happened and why; a command says this behind it, or once for many of them. Most need nothing.
+An error says what happened and why; a command prints the advice after it, or once for many errors. Most errors need
+none.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ _TABLE: dict[type[TarkeepError], str] = {
     TooLarge: "raise max_upload_bytes, or take a smaller one",
 }
 
-# Of refusals, by the server's code; its own sentence is for whoever runs it.
+# For refusals, by the server's code: the server's own sentence addresses its operator.
 _REFUSED = {
     "insufficient-storage": "make room on the server, then run the same command again",
     "quota-exceeded": "make room on the server, then run the same command again",
@@ -72,7 +73,7 @@ _REFUSED = {
 
 
 def hint(error: TarkeepError) -> str:
-    """What to do about *error*, where its own sentence does not say; or nothing."""
+    """What to do about *error* if its own sentence does not say; empty if there is no advice."""
     match error:
         case Refused():
             return "run the same command again later" if error.is_transient else _REFUSED.get(error.code, "")

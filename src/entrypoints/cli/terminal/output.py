@@ -1,8 +1,8 @@
 """
-What a client command prints: results on standard output, everything else on standard error.
+The output of client commands: results on standard output, everything else on standard error.
 
-One reporter for people on a terminal (bars), one for logs (a line when something has happened), one for programs
-(JSON lines), one for nobody. Names are escaped, so that a file's name cannot talk to the terminal.
+It suits people at a terminal (bars), logs (a line per event), programs (JSON lines), or is quiet. Names are escaped,
+so that a file name cannot send control sequences to the terminal.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from .progress import Lines, Progress
 
 @define
 class Output:
-    """Where a command's results and messages go; for several threads."""
+    """Prints the results and messages of a command; safe for several threads."""
 
     as_json: bool
     quiet: bool
     _lock: threading.Lock = field(factory=threading.Lock, init=False)
 
     def result(self, line: str, **members: object) -> None:
-        """One result, as a line for people or an object for programs."""
+        """Print one result, as a line for people or as a JSON object of *members* for programs."""
         with self._lock:
             if self.as_json:
                 print(json.dumps(_sayable(members)), flush=True)
@@ -35,25 +35,25 @@ class Output:
                 print(printable(line), flush=True)
 
     def message(self, line: str) -> None:
-        """Something a person may want to know."""
+        """Print something that a person may want to know, unless quiet."""
         if not self.quiet:
             self.error(line)
 
     def step(self, line: str) -> None:
-        """What is being done, for somebody who waits at a terminal."""
+        """Print what is being done, for a person who waits at a terminal."""
         if sys.stderr.isatty():
             self.message(line)
 
     def error(self, line: str) -> None:
-        """Something a person must know."""
+        """Print something that a person must know."""
         with self._lock:
             print(f"tarkeep: {printable(line)}", file=sys.stderr, flush=True)
 
     def bars(self, total_bytes: int | None) -> AbstractContextManager[Progress]:
         """
-        Progress of transfers of *total_bytes* altogether, None where nobody knows.
+        Progress of transfers of *total_bytes* in total, None if unknown.
 
-        Bars on a terminal; objects for programs; nothing elsewhere.
+        Bars at a terminal, JSON objects for programs, otherwise nothing.
         """
         if self.as_json:
             return nullcontext(Lines(self.result))
@@ -65,7 +65,7 @@ class Output:
 
 
 def _sayable(value: object) -> object:
-    """*value* with bytes of names escaped that are not UTF-8: JSON has no half characters."""
+    """*value* with the non-UTF-8 bytes of names escaped: JSON cannot carry lone surrogates."""
     match value:
         case str():
             return whole(value)

@@ -1,4 +1,4 @@
-"""What shows how far a transfer is."""
+"""Progress of transfers, as a command reports it."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from attrs import define, field
 
 
 class Tell(Protocol):
-    """Tells a result, as `Output.result` does."""
+    """Reports a result, as `Output.result` does."""
 
     def __call__(self, line: str, **members: object) -> None: ...
 
 
 class Progress:
-    """Tells nobody how archives get on. *is_seen* tells whether a person looks at it."""
+    """Progress that is not reported. *is_seen* is true if a person sees it."""
 
     is_seen = False
 
     def at(self, name: str, position: int, moved_bytes: int, size_bytes: int | None) -> None:
-        """*name* has come to *position*, by moving so many bytes; the rest was there."""
+        """*name* has reached *position*, after *moved_bytes* more were moved; the rest was already there."""
 
     def done(self, name: str, size_bytes: int | None) -> None:
-        """*name* is done with, whatever has become of it."""
+        """*name* has ended, whether it succeeded or failed."""
 
 
 @define
 class Lines(Progress):
-    """For programs: where an archive under way is, at most once in a second, told by *tell*."""
+    """Progress for programs: *tell* reports the position of each archive under way, at most once a second."""
 
     tell: Tell
     _told_at: dict[str, float] = field(factory=dict, init=False)

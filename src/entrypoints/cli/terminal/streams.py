@@ -1,12 +1,12 @@
 """
-The standard streams of the command, fit for whatever they were opened on: closed, full, a pipe that nobody reads.
+The standard streams of the command, which may be closed, full, or a pipe without a reader.
 
-Everything that a command says goes through here. A stream that was closed is held by a descriptor that cannot be used,
-so that no file that is opened later can get its number and with it what was meant for the stream. Text that the
-stream's encoding does not have is escaped, and secrets that were named are left out.
+All output of a command goes through here. The number of a closed stream is occupied by an unusable descriptor, so that
+no file opened later gets that number and with it the stream's output. Text that the stream's encoding lacks is
+escaped, and registered secrets are masked.
 
-Nobody can be told that standard error is lost, so what goes there is dropped from then on. Losing standard output
-ends a command, whose purpose is what it prints, by `OutputLost`; one that has work to do goes on without.
+The loss of standard error cannot be reported, so from then on its output is dropped. The loss of standard output ends a
+command by `OutputLost` if its output is its purpose; a command with other work continues.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from ...settings.secrets import without_secrets
 IN, OUT, ERR = 0, 1, 2
 _BLOCK_BYTES = 1 << 20
 _A_MOMENT = 1.0
-_PIPE_BYTES = 4096  # are written without waiting where there is room at all
+_PIPE_BYTES = 4096  # PIPE_BUF: poll reports a pipe as writable only if this much fits
 
 
 class OutputLost(Exception):
-    """Standard output takes no more; *number* is that of the system's error."""
+    """Standard output cannot be written any more; *number* is the errno."""
 
     def __init__(self, number: int) -> None:
         super().__init__(f"standard output cannot be written: {os.strerror(number)}")
@@ -34,17 +34,17 @@ class OutputLost(Exception):
 
     @property
     def reader_is_gone(self) -> bool:
-        """Whether a program read it and has read enough, as ``head`` does."""
+        """Whether the reader of the pipe has closed it, as ``head`` does."""
         return self.number == errno.EPIPE
 
     @property
     def was_closed(self) -> bool:
-        """Whether whoever began the command wanted none."""
+        """Whether standard output was closed when the command started."""
         return self.number == errno.EBADF
 
 
 class _Descriptor(io.RawIOBase):
-    """An open descriptor as something to write into, until it fails."""
+    """A raw stream on a descriptor; after the first failure it drops what is written."""
 
     def __init__(self, number: int) -> None:
         super().__init__()
@@ -74,7 +74,7 @@ class _Descriptor(io.RawIOBase):
 
 
 class _Text(io.TextIOWrapper):
-    """Text on its way to a descriptor."""
+    """A text stream that masks secrets."""
 
     def write(self, text: str) -> int:
         super().write(without_secrets(text))
@@ -87,13 +87,13 @@ _hurries = False
 
 
 def make_fit() -> None:
-    """Put streams that cannot fail in the place of those that Python has made."""
+    """Replace Python's standard streams by robust ones."""
     for number, flags in ((IN, os.O_WRONLY), (OUT, os.O_RDONLY), (ERR, os.O_RDONLY)):
         try:
             os.fstat(number)
         except OSError:
             _closed.add(number)
-            os.open(os.devnull, flags)  # gets the lowest number that is free, which is this one
+            os.open(os.devnull, flags)  # takes the lowest free number, which is this one
     _output.raises = True
     sys.stdout = _text(_output, sys.stdout)
     sys.stderr = _text(_Descriptor(ERR), sys.stderr)
@@ -106,7 +106,7 @@ def _text(descriptor: _Descriptor, before: io.TextIOBase | object) -> io.TextIOW
 
 
 def go_on_without_output() -> None:
-    """From now on the loss of standard output is no reason to stop."""
+    """From now on the loss of standard output does not end the command."""
     _output.raises = False
 
 
@@ -116,7 +116,7 @@ def goes_on_without_output() -> bool:
 
 
 def lost_output() -> OutputLost | None:
-    """Why standard output takes no more, after everything was written that could be; None where all is well."""
+    """Flush standard output and return why it cannot be written; None if it can."""
     try:
         sys.stdout.flush()
     except OutputLost as lost:
@@ -131,15 +131,15 @@ def was_closed(number: int) -> bool:
 
 def input_blocks() -> Iterator[bytes]:
     """
-    What comes from standard input, in blocks of at most 1 MiB.
+    Standard input in blocks of at most 1 MiB.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: standard input cannot be read.
     """
     while True:
         try:
             block = os.read(IN, _BLOCK_BYTES)
-        except BlockingIOError:  # somebody else made it so; no data now is no end
+        except BlockingIOError:  # another process made it non-blocking; no data yet is not the end
             _wait(IN, for_room=False)
             continue
         if not block:
@@ -148,14 +148,14 @@ def input_blocks() -> Iterator[bytes]:
 
 
 def show(secret: str) -> None:
-    """A line with *secret* on standard output, which is all that was asked for."""
+    """Print *secret* on standard output unmasked: the user asked for it."""
     sys.stdout.flush()
     sys.stdout.buffer.write(f"{secret}\n".encode())
     sys.stdout.buffer.flush()
 
 
 def hurry() -> None:
-    """From now on whoever does not read is waited for no longer than a moment: the command is to end."""
+    """The command is about to end: from now on wait at most `_A_MOMENT` seconds for a slow reader."""
     global _hurries
     _hurries = True
 
@@ -168,12 +168,12 @@ def _written(number: int, block: memoryview) -> int:
     while True:
         try:
             return os.write(number, block)
-        except BlockingIOError:  # whoever shares the pipe made it so
+        except BlockingIOError:  # another process that shares the pipe made it non-blocking
             _wait(number, for_room=True)
 
 
 def _wait(number: int, *, for_room: bool, seconds: float | None = None) -> bool:
-    import select  # hardly ever needed
+    import select  # rarely needed
 
     poll = select.poll()
     poll.register(number, select.POLLOUT if for_room else select.POLLIN)

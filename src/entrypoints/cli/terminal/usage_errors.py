@@ -1,7 +1,7 @@
 """
-What is wrong with a command line, a variable or a settings file, in one plain sentence each.
+Usage errors in one plain sentence each: of the command line, an environment variable or a settings file.
 
-cyclopts knows what is wrong; here it is said as everything else is: where, what, and what would be right.
+cyclopts detects the error; this module words it like all other messages: where, what, and what would be right.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _KINDS = {int: "a whole number", float: "a number", bool: "true or false"}
 
 
 def sentence(error: CycloptsError) -> str:
-    """What is wrong, where, and what would be right."""
+    """The sentence for *error*: where it is, what is wrong, and what would be right."""
     called = " ".join(("tarkeep", *(error.command_chain or ())))
     match error:
         case UnknownCommandError():
@@ -61,7 +61,7 @@ def _unknown_command(called: str, error: UnknownCommandError) -> str:
 
 
 class OptionAmongFiles(Exception):
-    """*word*, which stands where files do, looks like an option."""
+    """*word*, given in place of a file, looks like an option."""
 
     def __init__(self, word: str) -> None:
         super().__init__(word)
@@ -69,7 +69,7 @@ class OptionAmongFiles(Exception):
 
 
 def no_option(app: App, command: str, word: str) -> str:
-    """That *word*, which stands among the words of *command*, is no option of it: what may be read behind the word."""
+    """The rest of the sentence that *word*, given to *command*, is not one of its options."""
     known = [*_options(app[command].assemble_argument_collection(parse_docstring=False)), *_OWN_OPTIONS]
     called = f"tarkeep {command}"
     return _asking("there is no such option", did_you_mean(word.partition("=")[0], known), called)
@@ -140,7 +140,7 @@ def _missing(called: str, error: MissingArgumentError) -> str:
 
 
 def _place(token: Token | None, argument: Argument | None) -> str:
-    """Where a value stands: an option, a variable, or a setting of a file."""
+    """The source of a value: an option, an environment variable, or a setting in a file."""
     if token is None:
         return _name(argument)
     if token.source in ("", "cli"):
@@ -158,6 +158,6 @@ def _name(argument: Argument | None) -> str:
 
 
 def _setting(keyword: str) -> str:
-    """``[a][b]``, as cyclopts writes a key of a file, as people write it: ``a.b``."""
+    """The key of a settings file as ``a.b``; cyclopts writes it ``[a][b]``."""
     parts: Iterable[str] = re.findall(r"\[([^\]]*)\]", keyword)
     return ".".join(parts) or keyword

@@ -1,4 +1,4 @@
-"""Backing up directories: tar makes the dump, the server says what it continues from and keeps all of it."""
+"""``tarkeep backup``: tar makes the dump; the server says what it continues from, and stores it."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def backup(
 def _wanted(
     profile: str | None, settings: ClientSettings, said: BackupSettings, *, everything: bool
 ) -> dict[str, BackupSettings]:
-    """The profiles to back up, and how."""
+    """The profiles to back up, with the settings of each."""
     known = from_table(*command_table("backup"))
     if not everything:
         name = check_profile(required_profile(profile, settings))
@@ -129,7 +129,7 @@ class _Backup:
     _dry_run: bool
 
     def or_error(self, profile: str, how: BackupSettings) -> int:
-        """Back up one of several profiles, after which the next one has its turn."""
+        """Back up one of several profiles; an error is reported and becomes an exit code, so the others go on."""
         try:
             return self(profile, how)
         except TarkeepError as error:
@@ -182,7 +182,7 @@ class _Backup:
     def _make(
         self, dumps: Dumping, planned: PlannedDump, source: DumpSource, began: float, notice: Notice
     ) -> tuple[int, DumpVerdict | None]:
-        """Make a dump, planned since *began*, and tell of it: the exit code, and what the server makes of it."""
+        """Make a dump, whose planning *began* then, and report it: the exit code, and the server's verdict."""
         self._output.step(f"{planned.id}, {on_top_of(_parent(planned))}: {planned.reason}")
         with self._making(planned.id, dumps.limits) as making:
             done = dumps.back_up(planned, source, making.sent, notice, making.watch())
@@ -199,7 +199,7 @@ class _Backup:
         course: Course,
         notice: Notice,
     ) -> tuple[int, DumpVerdict | None]:
-        """Ask what the server makes of a dump, and tell all of it; the exit code, and what was told."""
+        """Ask the server for its verdict on a dump, and report both: the exit code, and the verdict."""
         try:
             verdict = dumps.judge(done.archive.id, source, notice, [one.path for one in done.unreadable])
         except TarkeepError as error:
@@ -209,7 +209,7 @@ class _Backup:
         return report(self._output, done, parent, reason, course, verdict), verdict
 
     def _send_waiting(self, dumps: Dumping, through: BackUpThroughFile, source: DumpSource, notice: Notice) -> None:
-        """Send what an earlier run could not; this run's dump continues from it."""
+        """Send the dumps that an earlier run could not send; this run's dump continues from them."""
         for dump in through.spool.waiting():
             self._output.step(f"{dump.id}: waits in the spool, is sent now")
             parent = dump.lineage.parent
@@ -226,7 +226,7 @@ class _Backup:
 
     @contextmanager
     def _moving(self, id: ArchiveId, size_bytes: int) -> Iterator[Progress]:
-        """A bar for *id* on its way, and the pace of the settings."""
+        """Progress for *id* while it is sent: a bar, and the rate limit of the settings."""
         label = id.label
         pace = Pace(self._settings.limit_rate)
         with self._output.bars(size_bytes) as bars:
@@ -239,7 +239,7 @@ class _Backup:
 
     @contextmanager
     def _making(self, id: ArchiveId, limits: Limits) -> Iterator[WatchedDump]:
-        """A bar for *id* while it is made, and the pace of the settings."""
+        """Progress for *id* while it is made: a bar, and the rate limit of the settings."""
         with self._output.bars(None) as bars:
             yield WatchedDump(id.label, bars, Pace(self._settings.limit_rate), self._output, limits)
 

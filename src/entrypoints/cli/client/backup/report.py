@@ -1,4 +1,4 @@
-"""What `tarkeep backup` says of a dump that is stored: what it found, what is missing from it, what tar said."""
+"""The report of `tarkeep backup` on a stored dump: what it found, what is missing from it, what tar said."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAKING_IT_FULL = "tarkeep backup --type full"
 
 @frozen
 class Course:
-    """How a dump went: the bytes of the tar, and the seconds from its planning to its end; None where nobody knows."""
+    """Measurements of a dump: bytes of the tar, and seconds from planning to end; None if unknown."""
 
     read_bytes: int | None = None
     seconds: float | None = None
@@ -27,7 +27,7 @@ class Course:
 def report(
     output: Output, done: BackedUp, parent: str | None, reason: str, course: Course, verdict: DumpVerdict | None = None
 ) -> int:
-    """Tell all of it, and what the server makes of it where it tells; the exit code."""
+    """Print the report, with the server's *verdict* if it gave one; return the exit code."""
     archive = done.archive
     if done.not_whole is not None:
         output.error(f"{archive.id}: {done.not_whole} ({MAKING_IT_FULL})")
@@ -130,7 +130,7 @@ def _tell_unreadable(output: Output, done: BackedUp) -> None:
 
 
 def _tell_messages(output: Output, done: BackedUp) -> None:
-    # which files could not be read has been told
+    # unreadable files were reported before
     said = done.other_messages
     if not said:
         return

@@ -1,4 +1,4 @@
-"""Watching a dump while it is made: how far tar has read, how much there will be, and whether the server takes it."""
+"""Watching a dump while it is made: how much tar has read, the estimated total, and the server's size limit."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from ...terminal.progress import Progress
 @define
 class WatchedDump:
     """
-    One dump on its way, called *label*. A bar tells what tar has read, and is as long as a second tar foresees.
+    One running dump, called *label*. The bar shows what tar has read, of the total that a second tar estimates.
 
-    *read_bytes* are of the tar, before compression.
+    *read_bytes* counts bytes of the tar, before compression.
     """
 
     label: str
@@ -28,12 +28,12 @@ class WatchedDump:
     _foreseen_bytes: int | None = None
 
     def watch(self) -> Watch:
-        """For who makes the dump. Looking ahead costs a walk through the tree, and is left out where nobody looks."""
+        """The callbacks for the dumper. The estimate costs a walk of the tree, so it is skipped if nothing uses it."""
         wanted = self.bars.is_seen or self.limits.max_upload_bytes is not None
         return Watch(self._read, self._foresee if wanted else None)
 
     def sent(self, position: int, moved_bytes: int) -> None:
-        """So much of the archive went to the server."""
+        """Progress callback: *moved_bytes* more of the archive were sent, up to *position*."""
         if not self.bars.is_seen:
             self.bars.at(self.label, position, moved_bytes, None)
         self.pace.moved(moved_bytes)
@@ -51,7 +51,7 @@ class WatchedDump:
 
 
 def warn_of_limit(output: Output, estimate: Estimate, limits: Limits) -> None:
-    """Say where a dump may be more than the server takes; how well it compresses nobody knows beforehand."""
+    """Warn if a dump may exceed the server's limit; how well it compresses is unknown beforehand."""
     limit = limits.max_upload_bytes
     if limit is not None and estimate.size_bytes > limit:
         output.message(

@@ -1,4 +1,4 @@
-"""What lies here after a restore, held against what the server says was there."""
+"""``restore --check``: comparing the restored files with the server's record of the point."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _SHOWN_DIFFERENCES = 100
 
 def check(how: Restoring, output: Output, profile: str, path: bytes, plan: RestorePlan, *, allow_gaps: bool) -> int:
     """
-    Compare what lies here of *path* with the point of *plan*, but for names that it does not give back.
+    Compare the local files below *path* with the point of *plan*, except for names that the plan cannot restore.
 
-    Differences are told on *output*, the exit code says whether any were found.
+    Differences are printed on *output*; the exit code says whether any were found.
     """
     at = plan.point.label
     tree = partial(how.chains.tree, allow_gaps=allow_gaps)
@@ -34,7 +34,7 @@ def check(how: Restoring, output: Output, profile: str, path: bytes, plan: Resto
     first = next(iter(tree(profile, at, path)), None)
     is_file = first is not None and first.path == path
     roots = [path] if path else [entry.path for entry in tree(profile, at)]
-    # a folder that was asked for is the frame of what is compared, no part of it
+    # a requested folder itself is not compared, only what it contains
     frame = path if path and not is_file else None
     passed = {frame, *lacking}
     here = (entry for root in roots for entry in how.tree.entries(root) if entry.path not in passed)

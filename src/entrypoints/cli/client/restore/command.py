@@ -1,4 +1,4 @@
-"""Restoring a tree into a directory: the server's plan, downloads with digests, and tar."""
+"""``tarkeep restore``: a tree restored into a directory, by the server's plan, checked downloads, and tar."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def restore(
     at = point_at(at, output)
     wanted = given_path(path) if path is not None else b""
     left = Left()
-    # Told inside as well, so that the summary for programs has it.
+    # Noted inside as well, so that the JSON summary includes it.
     with left.told(), opening(settings, output) as opened, left.told():
         facts_of_server(opened, output, "restore", profile)
         how = restoring(opened, into, work, tar=tar_program(tar))
@@ -128,7 +128,7 @@ def restore(
             return run.part(planned.plan, wanted, dry_run=dry_run)
 
         try:
-            # The point is fixed here for all that follows, whatever is stored meanwhile.
+            # The point is fixed here for everything that follows, even if newer archives are stored meanwhile.
             point, code = _carried_out(planned, at, carry_out, output, allow_gaps=allow_gaps)
             if code == OK and check:
                 left.words = f"{into} was not compared to the end; --dry-run --check does that alone"
@@ -164,10 +164,10 @@ def _carried_out(
     allow_gaps: bool,
 ) -> tuple[RestorePlan, int]:
     """
-    What was *planned* for *at* and carried out, and how that ended.
+    Plan the restore for *at* and carry it out: the plan that was used, and the exit code.
 
-    Where the server met damage meanwhile that it had not known of, it knows now: if that may lack, the restore begins
-    anew without it. Each time more lacks, so this comes to an end.
+    If the server finds new damage meanwhile and *allow_gaps* is set, the restore begins anew without the damaged names.
+    Each round has more gaps than the one before, so the loop ends.
     """
     now = planned(at)
     while True:

@@ -1,8 +1,7 @@
 """
-One restore, step by step: what is told meanwhile, how it goes on after a cut, and what is left where it ends early.
+One restore, step by step: its messages, how it resumes after an interruption, and what an early end leaves behind.
 
-At every moment there is a sentence about what is left here and how to go on, said when Ctrl-C is pressed and when
-something goes wrong.
+At every moment a sentence is ready that says what is left and how to continue; it is printed on Ctrl-C and on errors.
 """
 
 from __future__ import annotations
@@ -46,13 +45,13 @@ _NOTHING = "nothing was restored, run the same command again"
 
 @define
 class Left:
-    """What is left here where a restore ends at this moment, and how to go on: *words* for a person."""
+    """*words* for a person: what is left if the restore ends at this moment, and how to continue."""
 
     words: str = _NOTHING
 
     @contextmanager
     def told(self) -> Iterator[None]:
-        """Whatever ends what is done inside also says what is left."""
+        """An interrupt or TarkeepError that ends the block also carries *words*, except NotRestorable."""
         try:
             yield
         except NotRestorable:
@@ -67,7 +66,7 @@ class Left:
 
 @define
 class RestoreRun:
-    """Restores *profile* into *into*; *work* is the folder of this restore alone."""
+    """Restores *profile* into *into*; *work* is the private folder of this restore."""
 
     _how: Restoring
     _output: Output
@@ -81,7 +80,7 @@ class RestoreRun:
     _allow_gaps: bool = field(kw_only=True)
 
     def whole(self, planned: PlannedRestore, *, merged: bool, dry_run: bool) -> int:
-        """Bring back the tree, from archives downloaded one by one where tar can do it right."""
+        """Restore the whole tree: from downloaded archives, or merged by the server if asked or if tar would fail."""
         plan = planned.plan
         self._tell_plan(plan, dry_run=dry_run)
         if dry_run:
@@ -148,7 +147,7 @@ class RestoreRun:
         self._tell_what_tar_said(said)
 
     def part(self, plan: RestorePlan, path: bytes, *, dry_run: bool) -> int:
-        """Bring back what lay at *path*, which the server puts together."""
+        """Restore what was at *path*, merged by the server."""
         if not plan.is_whole:
             for warning in plan.warnings:
                 self._output.error(warning)
@@ -225,13 +224,13 @@ class RestoreRun:
 
     @contextmanager
     def _foreseen(self, at: str, path: bytes, bars: Shown) -> Iterator[list[int]]:
-        """How many bytes the tar of what lay at *path* has, once that is known; asked only where somebody looks."""
+        """The size in bytes of the tar for *path*, once known; asked only if a person sees the bar."""
         foreseen: list[int] = []
         is_over = threading.Event()
 
         def add_up() -> None:
             size = 0
-            with suppress(TarkeepError):  # whoever restores meets it as well
+            with suppress(TarkeepError):  # the restore itself meets the same error
                 tree = self._how.chains.tree
                 for entry in tree(self._profile, at, path, recursive=True, allow_gaps=self._allow_gaps):
                     if is_over.is_set():
@@ -246,10 +245,10 @@ class RestoreRun:
         finally:
             is_over.set()
 
-    # -- what was begun before -----------------------------------------------------------------------------------
+    # -- interrupted restores ------------------------------------------------------------------------------------
 
     def _work_if_possible(self, stack: ExitStack) -> Work | None:
-        """The folder of this restore, where it can be had: without it what is cut must begin in an empty directory."""
+        """The folder of this restore, if usable: without it an interrupted restore must begin in an empty directory."""
         if self._overwrite:
             return None
         with suppress(FolderUnusable):
@@ -258,11 +257,11 @@ class RestoreRun:
 
     def _begun(self, work: Work | None) -> Begun | None:
         """
-        What was noted about this very directory, which is opened.
+        The note of an interrupted restore into this very directory, if any; without one the directory is prepared.
 
         Raises:
-            TargetNotEmpty: it holds something that no restore has begun.
-            FolderUnusable: it holds something besides what a restore has begun.
+            TargetNotEmpty: the directory holds something and no restore was begun in it.
+            FolderUnusable: the directory holds names that the interrupted restore did not extract.
         """
         tree = self._how.tree
         begun = read_begun(work.note()) if work is not None else None
@@ -320,7 +319,7 @@ class RestoreRun:
 
     @contextmanager
     def _reached(self, what: str, archives: Sequence[Held]) -> Iterator[Reached]:
-        """Tells how far *archives* have come in being looked at, or extracted."""
+        """Show progress while *archives* are inspected or extracted."""
         self._output.step(what)
         with self._output.bars(sum(archive.size_bytes for archive in archives)) as bars:
 
@@ -331,7 +330,7 @@ class RestoreRun:
 
             yield reached
 
-    # -- what is told --------------------------------------------------------------------------------------------
+    # -- messages ------------------------------------------------------------------------------------------------
 
     def _tell_plan(self, plan: RestorePlan, *, dry_run: bool) -> None:
         first = f"{plan.point.label} of {plan.taken_at:%Y-%m-%d %H:%M:%S}Z from {counted(len(plan.steps), 'archive')}"
@@ -360,16 +359,16 @@ class RestoreRun:
                 self._output.result(f"  {step}")
 
     def _part_left(self, elsewhere: str) -> str:
-        """What is left while tar extracts; *elsewhere* what is left besides."""
+        """What is left if tar is interrupted; *elsewhere* names what is left outside the directory."""
         left = ", ".join(filter(None, (f"{self._into} holds a part of it", elsewhere)))
-        if self._overwrite:  # among what was there before, so there is nothing to remove
+        if self._overwrite:  # mixed with earlier files, so there is nothing to remove
             return f"{left}: run the same command again to go on"
         if not elsewhere:
             return f"{left}: empty it, then run the same command again"
         return f"{left}: run the same command again to go on, or remove both"
 
     def _tell_what_tar_said(self, said: Sequence[str]) -> None:
-        """tar is content, and something may be other than it was all the same, such as an attribute."""
+        """Print tar's messages: even if tar succeeds, something may differ, such as an attribute."""
         for line in said[:_SHOWN_MESSAGES]:
             self._output.message(f"tar: {line}")
         if len(said) > _SHOWN_MESSAGES:
