@@ -35,10 +35,10 @@ def targz(*members: tuple[str, bytes, str, bytes]) -> bytes:
 
 
 GAPS = [
-    (("s/b", tarfile.LNKTYPE, "s/a", b""), "s/b", "hard link to nothing"),
-    (("s/ok", tarfile.REGTYPE, "", b"in the way"), "s/ok", "in its way"),
+    (("s/b", tarfile.LNKTYPE, "s/a", b""), "s/b", "hard link to something that does not exist"),
+    (("s/ok", tarfile.REGTYPE, "", b"in the way"), "s/ok", "something else is in its place"),
     (("s/../../b", tarfile.REGTYPE, "", b"upwards"), "s/../../b", "has .. in it"),
-    (("/".join(["s", *["n" * 200] * 25]), tarfile.REGTYPE, "", b"deep"), "s/" + "n" * 50, "longer than any"),
+    (("/".join(["s", *["n" * 200] * 25]), tarfile.REGTYPE, "", b"deep"), "s/" + "n" * 50, "too long to be extracted"),
 ]
 
 
