@@ -88,7 +88,7 @@ def create_token(
             _show_token(tokens, made)
     except ValueError as error:
         raise UsageError("token create", str(error)) from None
-    if is_new:  # before the first start of a server, or by a slip
+    if is_new:  # the server has not been started yet, or the path is mistyped
         print(f"tarkeep: there was no data directory {storage.data}, it is a new one", file=sys.stderr)
     print(f"tarkeep: token {made.token.id}; it is not shown again", file=sys.stderr)
     return OK
