@@ -177,7 +177,7 @@ def plan_restore(points: Iterable[RestorePoint], at: datetime | ArchiveId | None
 
 def _chosen(points: tuple[RestorePoint, ...], at: datetime | ArchiveId | None) -> RestorePoint:
     if at is None:
-        candidates = points
+        candidates = tuple(point for point in points if not point.archive.is_dated_ahead) or points
     elif isinstance(at, ArchiveId):
         candidates = tuple(point for point in points if point.archive.id == at)
     else:

@@ -121,7 +121,8 @@ class ProfilePoints:
         def path(places: Places) -> list[PlacedArchive]:
             if isinstance(at, ArchiveId):
                 return places.path(at)
-            newest = places.newest_place(self.profile, until=at)
+            newest = places.newest_place(self.profile, not_ahead=True) if at is None else None
+            newest = newest or places.newest_place(self.profile, until=at)
             return [] if newest is None else places.path(newest.archive.id)
 
         return self._told(path)

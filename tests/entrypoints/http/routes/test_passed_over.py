@@ -40,7 +40,7 @@ def test_what_is_dated_ahead_counts_as_of_its_receipt(dated: tuple[httpx2.Client
     client, profile = dated
     ahead = "full_2099-01-01_00-00-00.tar.gz"
 
-    assert told(client, profile, "plan", "latest") == (ahead, [])
+    assert told(client, profile, "plan", "latest") == (f"full_{DAY}.tar.gz", [])
     before = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
     for what in ("plan", "tree"):
         assert told(client, profile, what, before) == (f"full_{DAY}.tar.gz", [ahead])
