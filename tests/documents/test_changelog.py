@@ -13,6 +13,7 @@ from tests.support.documents import ROOT
 TEXT = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 KINDS = ["Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"]
 _MOST_LINES = 6
+_MOST_ENTRIES = 50
 
 
 def sections() -> list[tuple[str, str]]:
@@ -63,4 +64,7 @@ def test_what_is_told_can_be_read() -> None:
     entries = [entry for _, body in sections() for entry in re.split(r"\n(?=- |\n|#)", body) if entry.startswith("- ")]
 
     assert len(entries) > 50
+    assert len(entries) == len(set(entries))
+    for heading, body in sections():
+        assert body.count("\n- ") <= _MOST_ENTRIES, f"{heading}: too much to be read"
     assert [entry for entry in entries if len(entry.strip().splitlines()) > _MOST_LINES] == []

@@ -1,7 +1,7 @@
 """
 Layer 2. Each storage call of a request fails in turn: the answer is true, and nothing is left.
 
-strace makes the K-th call of a kind fail, in whichever thread; K goes up until there is none left, so that no
+strace makes the K-th call of a kind fail, in whichever thread; K grows until no such call is left, so that no
 place is forgotten, and strace's log shows the injected faults. ``write`` is left to the lossy file system, because
 the server writes to sockets, too.
 """

@@ -1,7 +1,7 @@
 """
 Layer 2, continued. The server is killed at each storage call of a request.
 
-strace sends SIGKILL at the K-th call of a kind; K goes up until there is none left.
+strace sends SIGKILL at the K-th call of a kind; K grows until no such call is left.
 """
 
 from __future__ import annotations

@@ -93,7 +93,7 @@ def remembering(snapshot: bytes, selection: Selection) -> bytes:
 
 
 def remembered(snapshot: bytes) -> Selection | None:
-    """The selection stored in *snapshot* by `remembering`; None if there is none in it."""
+    """The selection stored in *snapshot* by `remembering`; None if it stores no selection."""
     told = snapshot.rpartition(_REMEMBERED)[2] if _REMEMBERED in snapshot else b""
     try:
         it = json.loads(told.partition(b"\0")[0])

@@ -120,7 +120,7 @@ class WorkFolder:
         return sum(os.stat(name, dir_fd=self._folder).st_size for name in self._names())
 
     def note(self) -> bytes | None:
-        """The last note; None if there is none."""
+        """The last note; None before the first."""
         with told_as_errors(self.path / _NOTE), suppress(FileNotFoundError), self._opened(_NOTE) as file:
             return file.readall()
         return None
@@ -144,7 +144,7 @@ class WorkFolder:
         return _TrailFile(self)
 
     def trail(self) -> Iterator[bytes]:
-        """The kept trail, in blocks; empty if there is none."""
+        """The kept trail, in blocks; empty if no trail is kept."""
         with told_as_errors(self.path / _TRAIL), suppress(FileNotFoundError), self._opened(_TRAIL) as file:
             while block := file.read(_BLOCK_BYTES):
                 yield block

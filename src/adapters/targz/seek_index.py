@@ -122,7 +122,7 @@ class SeekIndexes(Protocol):
     """Storage of indexes, by the SHA-256 of their archive. A lost index is made again."""
 
     def open(self, sha256: str) -> BinaryIO | None:
-        """The index of that archive, to be closed by the caller; None if there is none."""
+        """The index of that archive, to be closed by the caller; None if the archive has no index."""
 
     def create(self, sha256: str) -> AbstractContextManager[BinaryIO]:
         """What is written in the context becomes the index of that archive if it is left without an error."""

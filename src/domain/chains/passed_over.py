@@ -3,8 +3,8 @@ Points that a choice by time passed over, although they may be nearer to that ti
 
 A point is chosen by the best known time of its dump. If that time is only a day or a lower bound, the dump may have
 been made before the requested time; if it lies ahead of the receipt, a clock was wrong, or a name, so the true time is
-unknown. The client is told of both, and can request these points by name. The latest point is the last in the order of
-the profile, so nothing is passed over for it.
+unknown, and it is chosen only if all points are like that. The client is told of both, and can request these points by
+name.
 """
 
 from __future__ import annotations
@@ -46,14 +46,19 @@ def passed_over(places: Places, profile: str, at: datetime | None, zone: tzinfo 
 
     Cost: a look-up for each point after the chosen one, up to a limit.
     """
-    if at is None:
-        return ()
-    found = []
-    end = min(at, datetime.max.replace(tzinfo=UTC) - _WITHIN) + _WITHIN
+    end = None if at is None else min(at, datetime.max.replace(tzinfo=UTC) - _WITHIN) + _WITHIN
+    found: list[PassedOver] = []
+    has_other: bool | None = None  # looked up only if one is dated ahead, which is rare
     for archive in _back(places, profile, until=end):
-        if archive.placed_at <= at:
+        is_candidate = at is None or archive.placed_at <= at
+        if is_candidate and not archive.is_dated_ahead:
             break
-        if (first := earliest(archive, zone)) <= at:
+        if is_candidate and has_other is None:
+            has_other = places.newest_place(profile, until=at, not_ahead=True) is not None
+        if is_candidate and not has_other:
+            break  # all are dated ahead, so this one was chosen
+        first = earliest(archive, zone)
+        if is_candidate or (at is not None and first <= at):
             reason = _ahead(archive) if archive.is_dated_ahead else _uncertain(archive, first)
             found.append(PassedOver(archive.id, reason))
     return tuple(found[:MOST_TOLD])

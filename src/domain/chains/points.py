@@ -161,7 +161,7 @@ def plan_restore(points: Iterable[RestorePoint], at: datetime | ArchiveId | None
     How to restore the tree as it was at a time, right after an archive was taken, or (None) at the latest point.
 
     A time means the newest point taken at or before it, whether that restores or not: an older state is never
-    substituted for the requested one. An archive that is dated ahead counts as of its receipt.
+    substituted for the requested one. A point that is dated ahead is chosen only if there is no other by then.
 
     Raises:
         PointNotFound: no point exists at or before that time, or for that archive.
@@ -176,12 +176,11 @@ def plan_restore(points: Iterable[RestorePoint], at: datetime | ArchiveId | None
 
 
 def _chosen(points: tuple[RestorePoint, ...], at: datetime | ArchiveId | None) -> RestorePoint:
-    if at is None:
-        candidates = tuple(point for point in points if not point.archive.is_dated_ahead) or points
-    elif isinstance(at, ArchiveId):
+    if isinstance(at, ArchiveId):
         candidates = tuple(point for point in points if point.archive.id == at)
     else:
-        candidates = tuple(point for point in points if point.archive.placed_at <= at)
+        by_then = tuple(point for point in points if at is None or point.archive.placed_at <= at)
+        candidates = tuple(point for point in by_then if not point.archive.is_dated_ahead) or by_then
     if not candidates:
         raise PointNotFound(
             at=str(at) if at is not None else "latest", earliest=points[0].archive.placed_at if points else None

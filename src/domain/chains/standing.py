@@ -289,8 +289,8 @@ def _doubts(archive: BackupArchive, link: Link, parent: BackupArchive | None) ->
     if archive.is_dated_ahead:
         reason = (
             f"by what its sender or its name says it was taken at {rfc3339(archive.taken_at)}, which was in the future "
-            "when it was received: a clock was wrong, or the name; it stands in the order by its receipt, and no dump "
-            "continues from it"
+            "when it was received: a clock was wrong, or the name; it is placed by its receipt, a choice by "
+            "time passes over it, and no dump continues from it"
         )
         yield Doubt(DoubtKind.DATED_AHEAD, archive.id, reason)
 

@@ -608,7 +608,7 @@ def test_a_time_before_everything_has_no_point() -> None:
 
 
 def test_an_archive_dated_ahead_of_its_receipt_hides_no_other() -> None:
-    """A wrong clock, a slip in a name: the archive counts as of its receipt."""
+    """A wrong clock, a slip in a name: the archive is chosen only if all are like that."""
     ahead = evolve(archive(FULL, 300), received_at=START + timedelta(days=2))
     slightly = evolve(archive(FULL, 5), received_at=START + timedelta(days=4))
     points = tuple(points_of(archive(FULL, 1), archive(INC, 3), ahead).values())
@@ -617,7 +617,8 @@ def test_an_archive_dated_ahead_of_its_receipt_hides_no_other() -> None:
     assert plan_restore(points).point.archive.id.name == "inc3.tar.gz"
     assert plan_restore(points, START + timedelta(days=301)).point.archive.id.name == "inc3.tar.gz"
     assert plan_restore(points, ahead.id).point.archive == ahead
-    assert plan_restore(points, START + timedelta(days=2)).point.archive == ahead
+    assert plan_restore(points, START + timedelta(days=2)).point.archive.id.name == "full1.tar.gz"
+    assert plan_restore(only, START + timedelta(days=2)).point.archive == ahead
     assert plan_restore(only).point.archive == ahead
     [doubt] = only[0].doubts
     assert doubt.kind is DoubtKind.DATED_AHEAD

@@ -105,5 +105,6 @@ def test_nothing_continues_from_what_is_dated_ahead() -> None:
     assert points.plan().point.archive.id.name == "inc3.tar.gz"
     assert points.plan(START + timedelta(days=301)).point.archive.id.name == "inc3.tar.gz"
     assert points.plan(ahead.id).point.archive == ahead
-    assert points.plan(START + timedelta(days=2)).point.archive == ahead
+    assert points.plan(START + timedelta(days=2)).point.archive.id.name == "full1.tar.gz"
+    assert only.plan(START + timedelta(days=2)).point.archive == ahead
     assert only.plan().point.archive == ahead

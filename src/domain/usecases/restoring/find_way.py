@@ -16,6 +16,7 @@ from attrs import evolve, field, frozen
 
 from ...archives.archive import ArchiveState, BackupArchive, Kind
 from ...chains.link import Evidence
+from ...chains.passed_over import PassedOver
 from ...chains.points import Plan
 from ...chains.standing import Fidelity, PlacedArchive
 from ...errors.restoring import PointNotRestorable
@@ -32,7 +33,7 @@ class Way:
     *is_exact* means that all of them have listings, *is_left_out* that a name in none of them was left out of the
     backup. *refusal* says why the point does not restore whole, as far as that is known without its tree.
     *certain_from* and *is_broken* are those of `Lacks`; *unknown* describes, in sentences, names that cannot be listed.
-    *counts* caches how many names lack.
+    *counts* caches how many names lack. *passed_over* are the points that the choice of this one passed over.
     """
 
     plan: Plan
@@ -43,6 +44,7 @@ class Way:
     certain_from: int = 0
     is_broken: bool = False
     unknown: tuple[str, ...] = ()
+    passed_over: tuple[PassedOver, ...] = ()
     counts: dict[bytes, Counts] = field(factory=dict, eq=False, repr=False)
 
     @property
@@ -76,7 +78,8 @@ class FindWay:
         except PointNotRestorable as error:
             refusal = error
             plan = self.points.plan(at, despite_damage=True)
-        return way_of(plan, plan.point.archives, refusal)
+        way = way_of(plan, plan.point.archives, refusal)
+        return evolve(way, passed_over=self.points.passed_over(at))
 
     def broken(self, at: datetime | ArchiveId | None, unread: Set[ArchiveId] = frozenset()) -> Way:
         """
@@ -120,6 +123,7 @@ class FindWay:
             certain_from=certain_from,
             is_broken=True,
             unknown=tuple(unknown),
+            passed_over=self.points.passed_over(at),
         )
 
     def _extended(self, places: Sequence[PlacedArchive]) -> list[PlacedArchive]:

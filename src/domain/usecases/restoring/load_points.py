@@ -121,7 +121,7 @@ class ProfilePoints:
         def path(places: Places) -> list[PlacedArchive]:
             if isinstance(at, ArchiveId):
                 return places.path(at)
-            newest = places.newest_place(self.profile, not_ahead=True) if at is None else None
+            newest = places.newest_place(self.profile, until=at, not_ahead=True)
             newest = newest or places.newest_place(self.profile, until=at)
             return [] if newest is None else places.path(newest.archive.id)
 
@@ -129,7 +129,7 @@ class ProfilePoints:
 
     def passed_over(self, at: datetime | ArchiveId | None = None) -> tuple[PassedOver, ...]:
         """The points that `plan` passes over when choosing by time; empty when *at* names an archive."""
-        if at is None or isinstance(at, ArchiveId):
+        if isinstance(at, ArchiveId):
             return ()
         return passed_over(self._places(), self.profile, at, self._rules.time_zone)
 

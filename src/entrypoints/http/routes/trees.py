@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from datetime import datetime
 from urllib.parse import quote
 
 from starlette.requests import Request
@@ -12,7 +11,6 @@ from starlette.responses import Response
 
 from ....domain.access.tokens import Scope
 from ....domain.archives.archive import BackupArchive
-from ....domain.chains.passed_over import PassedOver
 from ....domain.chains.standing import Fidelity
 from ....domain.tar.members import Member, MemberType
 from ....domain.text.paths import path_text
@@ -66,7 +64,6 @@ async def _restored(request: Request, *, is_packed: bool) -> Response:
         opened = await context.open_point(profile, lambda: requested_time(request, context, profile), with_gaps)
         pieces = await context.run(lambda: context.tarkeep.restore_tar(opened, path, allow_gaps=with_gaps))
         counts = await context.run(lambda: count_headers(opened, path))
-        passed_over = await context.run(lambda: _passed_over(request, context, profile))
         held = turn.pop_all()  # until the last byte is sent
     point = opened.plan.point
     headers = {
@@ -76,19 +73,14 @@ async def _restored(request: Request, *, is_packed: bool) -> Response:
         "Cache-Control": "private, no-cache",
         **counts,
     }
-    if passed_over:  # the plan gives the reasons
-        labels = (f"{one.archive.type.value}/{quote(one.archive.name)}" for one in passed_over)
+    if opened.way.passed_over:  # the plan gives the reasons
+        labels = (f"{one.archive.type.value}/{quote(one.archive.name)}" for one in opened.way.passed_over)
         headers["Tarkeep-Passed-Over"] = ", ".join(labels)
     media_type = "application/gzip" if is_packed else "application/x-tar"
     packed = context.tarkeep.pack(pieces) if is_packed else pieces
     # the length of an answer to HEAD is unknown, and none of its content is made
     sent = _closing(iter(()), packed, pieces) if request.method == "HEAD" else _closing(packed, pieces)
     return StreamedResponse(_with(held, sent), context.executor, media_type, headers=headers)
-
-
-def _passed_over(request: Request, context: Context, profile: str) -> tuple[PassedOver, ...]:
-    at = requested_time(request, context, profile)
-    return context.tarkeep.load_points(profile).passed_over(at) if isinstance(at, datetime) else ()
 
 
 # -- looking around --------------------------------------------------------------------------------------------------
@@ -152,7 +144,7 @@ async def _listing(
             "next_cursor": following,
             "gaps": (counts := opened.count(path)).lacking,
             "uncertain": counts.uncertain,
-            "passed_over": passed_over_json(_passed_over(request, context, profile)),
+            "passed_over": passed_over_json(opened.way.passed_over),
         }
         return answer_json(body, headers=count_headers(opened, path, next_link(request, following)))
 

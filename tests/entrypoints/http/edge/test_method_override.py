@@ -77,7 +77,7 @@ class World:
         return tuple(stored.id for stored in self.store.scan()), tuple(self.sessions.all())
 
     def row(self, method: str, target: str) -> Access | None:
-        """The access of the route that answers *method* on *target*; None if there is none."""
+        """The access of the route that answers *method* on *target*; None if no route does."""
         path = target.partition("?")[0]
         for route in self.app.guard.routes:
             if route.matches({"type": "http", "path": path, "method": method})[0] is Match.FULL:

@@ -35,20 +35,26 @@ def told(client: httpx2.Client, profile: str, what: str, at: str) -> tuple[str, 
     return body["point"]["name"], [one["archive"]["name"] for one in body["passed_over"]]
 
 
-def test_what_is_dated_ahead_counts_as_of_its_receipt(dated: tuple[httpx2.Client, str]) -> None:
-    """A time shortly before passes over it, as plans, trees, the script and the headers of the tar say."""
+@pytest.mark.parametrize("hours", [None, -1, 1], ids=["latest", "before its receipt", "after its receipt"])
+def test_a_choice_by_time_passes_over_what_is_dated_ahead(dated: tuple[httpx2.Client, str], hours: int | None) -> None:
+    """Plans and trees give the reason, and so do the script and the headers of the tar."""
     client, profile = dated
     ahead = "full_2099-01-01_00-00-00.tar.gz"
+    moment = "latest" if hours is None else (datetime.now(UTC) + timedelta(hours=hours)).isoformat()
 
-    assert told(client, profile, "plan", "latest") == (f"full_{DAY}.tar.gz", [])
-    before = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
     for what in ("plan", "tree"):
-        assert told(client, profile, what, before) == (f"full_{DAY}.tar.gz", [ahead])
-    base, at = f"/api/v1/profiles/{profile}", {"at": before}
+        assert told(client, profile, what, moment) == (f"full_{DAY}.tar.gz", [ahead])
+    base, at = f"/api/v1/profiles/{profile}", {"at": moment}
     warnings = client.get(f"{base}/plan", params=at).json()["warnings"]
     assert warnings[0].startswith(f"FULL/{ahead} was passed over: by what its sender or its name says")
     assert f"# FULL/{ahead} was passed over" in client.get(f"{base}/plan", params={"format": "sh", **at}).text
     assert client.get(f"{base}/restore.tar", params=at).headers["Tarkeep-Passed-Over"] == f"FULL/{ahead}"
+
+
+def test_what_follows_one_that_is_dated_ahead_is_the_latest(dated: tuple[httpx2.Client, str]) -> None:
+    """It was placed by its receipt, so nothing is passed over for what came after it."""
+    client, profile = dated
+
     put(client, profile, "full_now.tar.gz", changed=datetime.now(UTC))
     assert told(client, profile, "plan", "latest") == ("full_now.tar.gz", [])
 
@@ -74,7 +80,7 @@ def test_a_time_passes_over_what_may_be_of_it(dated: tuple[httpx2.Client, str]) 
 
 
 def test_what_is_all_there_is_was_not_passed_over(memory_client: httpx2.Client, profile: str) -> None:
-    """The latest passes over nothing, nor does a request that names an archive."""
+    """If all points are dated ahead, the latest is the last of them; naming an archive passes over none."""
     for name in ("full_2098-01-01_00-00-00.tar.gz", "full_2099-01-01_00-00-00.tar.gz"):
         put(memory_client, profile, name)
 
@@ -88,8 +94,7 @@ def test_the_client_warns(machine: Machine, profile: str, tmp_path: Path) -> Non
         put(client, profile, f"full_{DAY}.tar.gz")
         put(client, profile, "full_2099-01-01_00-00-00.tar.gz")
 
-    at = ("--at", (datetime.now(UTC) - timedelta(hours=1)).isoformat())
-    for command in (("restore", profile, "--into", str(tmp_path / "into"), "--dry-run", *at), ("ls", profile, *at)):
+    for command in (("restore", profile, "--into", str(tmp_path / "into"), "--dry-run"), ("ls", profile)):
         ran = machine.run(*command)
         assert ran.returncode == 0
         assert "FULL/full_2099-01-01_00-00-00.tar.gz was passed over" in ran.stderr
