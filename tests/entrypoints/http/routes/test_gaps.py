@@ -39,10 +39,12 @@ GAPS = [
     (("s/ok", tarfile.REGTYPE, "", b"in the way"), "s/ok", "something else is in its place"),
     (("s/../../b", tarfile.REGTYPE, "", b"upwards"), "s/../../b", "has .. in it"),
     (("/".join(["s", *["n" * 200] * 25]), tarfile.REGTYPE, "", b"deep"), "s/" + "n" * 50, "too long to be extracted"),
+    (("s/l", tarfile.SYMTYPE, "", b""), "s/l", "target"),
+    (("", tarfile.REGTYPE, "", b"nameless"), "a member without a name", "has no name"),
 ]
 
 
-@pytest.fixture(params=GAPS, ids=["link", "folder", "upwards", "path"])
+@pytest.fixture(params=GAPS, ids=["link", "folder", "upwards", "path", "target", "name"])
 def gap(request: pytest.FixtureRequest) -> tuple[tuple[str, bytes, str, bytes], str, str]:
     found: tuple[tuple[str, bytes, str, bytes], str, str] = request.param
     return found
