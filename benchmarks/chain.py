@@ -58,7 +58,7 @@ def _restored(tarkeep: Tarkeep) -> int:
 
 def _page(tarkeep: Tarkeep, directory: str) -> int:
     opened = tarkeep.open_point(PROFILE)
-    return len(tarkeep.browse_tree.directory(opened, directory.encode(), 100).entries)
+    return len(tarkeep.list_directory(opened, directory.encode(), 100).entries)
 
 
 def _points_text(tarkeep: Tarkeep) -> bytes:
@@ -87,7 +87,9 @@ def main(way: str, *arguments: str) -> None:
         elif way in ("recording", "not-recording"):
             receive = tarkeep.receive
             if way == "not-recording":
-                receive = evolve(receive, inspector=_NotRecording(receive.inspector))
+                intake = receive.begin_intake
+                intake = evolve(intake, inspector=_NotRecording(intake.inspector))
+                receive = evolve(receive, begin_intake=intake)
             offer = Offer(ArchiveId(PROFILE, BackupType.FULL, "full.tar.gz"))
             _timed(lambda: receive(offer, blocks_of(Path(rest[0]))).archive.size_bytes)
         elif way == "fill":  # the archives in their order, each an hour after the one before

@@ -122,12 +122,13 @@ def _kept(folder: Path, archives: Iterator[BackupArchive]) -> Path:
     done = folder.with_suffix(".complete")
     if not done.exists():
         shutil.rmtree(folder, ignore_errors=True)
-        _enter(folder, archives)
+        enter(folder, archives)
         done.touch()
     return folder
 
 
-def _enter(folder: Path, archives: Iterator[BackupArchive]) -> None:
+def enter(folder: Path, archives: Iterator[BackupArchive]) -> None:
+    """Make *folder* a data directory whose catalog lists *archives*."""
     FilesystemArchiveStore.open(folder, ids=RandomIds()).close()
     catalog = SqlCatalog.open(f"sqlite:///{folder / 'catalog.sqlite'}")
     try:

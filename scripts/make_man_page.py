@@ -48,24 +48,25 @@ history and cat look into what is stored; restore gives a tree back. serve is th
 it. Every command explains itself: tarkeep help COMMAND.
 """
 EXIT_CODES = {
-    exits.OK: "Done; everything is as it should be.",
+    exits.OK: "Done; everything is in order.",
     exits.FAILED: "Failed.",
     exits.USAGE: "Wrong usage, or a wrong setting; nothing was done.",
-    exits.PARTLY: "Partly done; standard error says what is not.",
+    exits.PARTLY: "Partly done; standard error says what was not done.",
     exits.NOT_FOUND: "There is no such archive, profile, point, path or token.",
-    exits.UNAUTHORIZED: "The server wants a token, or another one.",
+    exits.UNAUTHORIZED: "The server requires a token, or another one.",
     exits.DIFFERENT: "verify and status: something local is missing there, differs or is damaged there, or cannot be "
-    "looked at here. restore --check: something differs.",
-    exits.NO_ANSWER: "The server gave no answer, or asks to come back later, also after trying again.",
-    exits.INTERRUPTED: "Interrupted; the same command goes on where it stopped.",
-    exits.NOT_READ: "Whatever read standard output has stopped, as head does; other programs end so too.",
+    "read here. restore --check: something differs.",
+    exits.NO_ANSWER: "The server did not answer, or asked to try again later, even after retries.",
+    exits.PAUSED: "A prune plan waits for a person, and nothing was removed.",
+    exits.INTERRUPTED: "Interrupted; the same command continues where it stopped.",
+    exits.NOT_READ: "The program that read standard output has ended, as head does; others end in the same way.",
 }
 FILES = {
     "~/.config/tarkeep/config.toml": 'Settings of the client, such as server = "http://backup:5000". '
-    "A table [backup.PROFILE] for each profile that tarkeep backup --all is to make. "
-    "Below XDG_CONFIG_HOME where that is set.",
+    "A table [backup.PROFILE] for each profile that tarkeep backup --all backs up. "
+    "Below XDG_CONFIG_HOME if that is set.",
     "tarkeep.toml": "Settings of the server, in the working directory.",
-    "DATA/tokens.json": "What the server keeps of tokens, in its data directory; their SHA-256, not they themselves.",
+    "DATA/tokens.json": "The tokens that the server knows, in its data directory: their SHA-256 only.",
     "~/.local/state/tarkeep/client.sqlite": "What the client remembers: digests of files, and where unfinished uploads "
     "are. It can be removed at any time. Below XDG_STATE_HOME where that is set.",
     "DIR.tarkeep-work": "The archives of a restore into DIR, until it is done.",

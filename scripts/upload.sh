@@ -19,8 +19,8 @@ usage: upload.sh PROFILE [--all] [--resume]
 
 Sends the newest archive of each type, or with --all every archive, from
 BACKUP_DIR/FULL, BACKUP_DIR/INC and BACKUP_DIR/DIFF. The server is asked first,
-and what it has already is not sent again. PROFILE names the backed-up machine
-or tree: letters, digits and ._-
+and what it has already, or has removed by its retention policy, is not sent.
+PROFILE names the backed-up machine or tree: letters, digits and ._-
 
 With --resume an archive of more than RESUME_OVER bytes is sent in an upload
 that goes on where it stopped when the line breaks, up to RESUME_TRIES times.
@@ -119,9 +119,10 @@ without_words() {
     esac
 }
 
-# Whether the server has the archive $name of type $1 with the bytes whose digest is $digest. No answer, or one that
+# Whether the server has the archive $name of type $1 with the bytes whose digest is $digest, or had it. No answer, or one that
 # says nothing, such as that of a server older than this script, is no: then the archive is sent. $how is how it is said
-# then that it is stored: what is known to be damaged there is answered 500.
+# then that it is stored: what is known to be damaged there is answered 500. Bytes that the server's retention policy
+# removed, answered 410, need not be sent either: they would be removed again.
 is_stored() {
     how=stored
     [ "$algorithm" = sha256 ] || return 1 # what the server tells is the SHA-256
@@ -129,7 +130,7 @@ is_stored() {
     http_status=$(curl -sS -g --connect-timeout 20 --max-time 300 -I -o "$scratch/headers" -w '%{http_code}' \
         "$SERVER_URL/api/v1/profiles/$profile/archives/$1/$place" 2>/dev/null) || return 1
     [ "$http_status" != 500 ] || how=$repaired
-    [ "$http_status" = 200 ] && [ "$(header etag)" = "\"${digest%% *}\"" ]
+    { [ "$http_status" = 200 ] || [ "$http_status" = 410 ]; } && [ "$(header etag)" = "\"${digest%% *}\"" ]
 }
 
 # Sends the archive $2 as type $1 in as many requests as it takes: HEAD tells how many bytes the server has on its disk,
@@ -221,8 +222,13 @@ send() {
         return
     fi
     if is_stored "$1"; then
-        already=$((already + 1))
-        say "$label: stored already"
+        if [ "$http_status" = 410 ]; then
+            removed=$((removed + 1))
+            say "$label: removed there by the retention policy, not sent again"
+        else
+            already=$((already + 1))
+            say "$label: stored already"
+        fi
         return
     fi
     if [ -n "$resume" ] && [ "$(wc -c <"$2")" -gt "$RESUME_OVER" ]; then
@@ -309,7 +315,7 @@ trap 'exit 143' TERM
 trap 'unread=yes' PIPE
 (: 3>&1) 2>/dev/null || exec >/dev/null # where it is closed nobody wants to read
 
-stored=0 already=0 failed=0 unsent=0
+stored=0 already=0 removed=0 failed=0 unsent=0
 unreachable='' unsaid='' unread=''
 repaired='repaired, it was damaged there'
 for type in FULL INC DIFF; do
@@ -329,9 +335,10 @@ for type in FULL INC DIFF; do
     fi
 done
 
-[ $((stored + already + failed + unsent)) -gt 0 ] ||
+[ $((stored + already + removed + failed + unsent)) -gt 0 ] ||
     fail "nothing to send: no .tar.gz in FULL, INC or DIFF below $BACKUP_DIR"
 summary="$profile at $shown_url: $stored stored, $already stored already, $failed failed"
+[ "$removed" -eq 0 ] || summary="$summary, $removed removed there by the retention policy"
 [ "$unsent" -eq 0 ] || summary="$summary, $unsent not sent"
 say "$summary"
 [ $((failed + unsent)) -eq 0 ] || exit 1

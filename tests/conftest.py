@@ -25,6 +25,10 @@ settings.load_profile("no deadline")
 
 pytest.register_assert_rewrite("tests.contracts", "tests.faults", "tests.support")
 
+_COUNTED = {
+    "real people": "what became of what real people do",
+    "pruned histories": "what became of histories that were pruned",
+}
 _PLACE = pytest.StashKey[Path]()
 
 
@@ -43,17 +47,17 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """What tests of ``test_real_people`` counted, all parts together."""
-    counts: Counter[str] = Counter()
+    """What tests counted in a property that has a title here, all parts together."""
+    counts: dict[str, Counter[str]] = {}
     for outcome in ("passed", "failed"):
         for report in terminalreporter.getreports(outcome):
             for name, value in getattr(report, "user_properties", ()):
-                if name == "real people" and report.when == "call":
-                    counts.update(value)
-    if counts:
-        terminalreporter.section("what became of what real people do")
-        for kind in sorted(counts, key=lambda kind: (not kind.startswith("ERROR"), -counts[kind])):
-            terminalreporter.line(f"{counts[kind]:6}  {kind}")
+                if name in _COUNTED and report.when == "call":
+                    counts.setdefault(name, Counter()).update(value)
+    for name, found in counts.items():
+        terminalreporter.section(_COUNTED[name])
+        for kind in sorted(found, key=lambda kind: (not kind.startswith("ERROR"), -found[kind])):
+            terminalreporter.line(f"{found[kind]:6}  {kind}")
 
 
 @pytest.hookimpl(trylast=True)

@@ -58,7 +58,7 @@ def test_the_rehearsal_restores(tmp_path: Path) -> None:
     assert (place / "letters" / "document" / "letters").is_dir()
     assert lacked.returncode == 3, lacked.stderr
     assert '"gaps":1,' in lacked.stdout
-    assert "document/post/one cannot be given back: its content is in FULL/" in lacked.stderr
+    assert "document/post/one cannot be restored: its content is in FULL/" in lacked.stderr
     assert (place / "without" / "document" / "letters").is_dir()
 
 

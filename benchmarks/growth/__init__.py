@@ -11,9 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from . import lists, long_chains, looking, pushing
+from . import lists, long_chains, looking, pruning, pushing
 from .measure import Measure
 
-MEASURES: Sequence[Measure] = (*looking.MEASURES, *lists.MEASURES, *long_chains.MEASURES, *pushing.MEASURES)
+MEASURES: Sequence[Measure] = (
+    *looking.MEASURES,
+    *lists.MEASURES,
+    *long_chains.MEASURES,
+    *pushing.MEASURES,
+    *pruning.MEASURES,
+)
 
 __all__ = ["MEASURES", "Measure"]

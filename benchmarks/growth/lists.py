@@ -16,7 +16,7 @@ from tarkeep.domain.archives.inventory import InventoryEntry
 from tarkeep.domain.identity.archive_id import BackupType
 from tarkeep.domain.ports.catalog import Catalog, ListedArchive
 from tarkeep.domain.usecases.access.visible import VisibleProfiles
-from tarkeep.domain.usecases.reading.list_archives import ListArchives, Summarise
+from tarkeep.domain.usecases.reading.list_archives import ListAllArchives, ListArchives, SummariseTypes
 from tarkeep.domain.usecases.reading.verify_inventory import VerifyInventory
 from tarkeep.entrypoints.http.answers.archives import listed_by_type
 
@@ -49,10 +49,10 @@ def _in_catalog(data: Path, work: Callable[[Catalog], object]) -> float:
 
 
 def _whole_list(catalog: Catalog) -> None:
-    lists = ListArchives(catalog, VisibleProfiles(catalog))
+    everything = ListAllArchives(catalog, VisibleProfiles(catalog))
 
     def pages(type: BackupType) -> Iterator[tuple[ListedArchive, ...]]:
-        yield from map(tuple, lists.all(type=type, principal=ANONYMOUS))
+        yield from map(tuple, everything(type=type, principal=ANONYMOUS))
 
     for _ in listed_by_type(pages):
         pass
@@ -75,10 +75,10 @@ def _pages_for(patterns: tuple[str, ...], catalog: Catalog) -> None:
 
 
 def _statistics(principal: Principal, catalog: Catalog) -> None:
-    summarise = Summarise(catalog, VisibleProfiles(catalog))
-    summarise.by_type(principal=principal)  # the profiles that the principal sees are worked out once
+    summarise = SummariseTypes(catalog, VisibleProfiles(catalog))
+    summarise(principal=principal)  # the profiles that the principal sees are worked out once
     for _ in range(STATISTICS):
-        summarise.by_type(principal=principal)
+        summarise(principal=principal)
 
 
 def _compared(catalog: Catalog) -> None:
@@ -87,7 +87,7 @@ def _compared(catalog: Catalog) -> None:
         InventoryEntry(row.id.type, row.id.name, row.size_bytes, row.digests.md5, row.digests.sha256) for row in rows
     ]
     verify = VerifyInventory(catalog, VisibleProfiles(catalog), SpillingSorter(ScratchFiles(None)))
-    for _ in verify(mine, "rest", principal=ANONYMOUS):
+    for _ in verify(mine, lambda: "rest", principal=ANONYMOUS):
         pass
 
 

@@ -70,7 +70,7 @@ def _bytes_of_pages(tarkeep: Tarkeep) -> int:
 
 
 def _plan(tarkeep: Tarkeep) -> float:
-    return cpu_seconds(lambda: tarkeep.make_plan(PROFILE))
+    return cpu_seconds(lambda: tarkeep.make_plan(tarkeep.load_points(PROFILE)))
 
 
 # -- archives with names of their own --------------------------------------------------------------------------------

@@ -51,7 +51,7 @@ def _one_file(data: Path, path: bytes) -> float:
 
         def look() -> None:
             for _ in range(_FILES):
-                tarkeep.read_member.find(full, path)
+                tarkeep.find_member(full, path)
 
         return cpu_seconds(look) / _FILES
 
@@ -72,7 +72,7 @@ def _pages(data: Path) -> float:
         def walk() -> None:
             after = None
             while True:
-                page = tarkeep.browse_tree.everything(tarkeep.open_point(PROFILE), b"", _PAGE, after)
+                page = tarkeep.list_tree(tarkeep.open_point(PROFILE), b"", _PAGE, after)
                 if not page.has_more:
                     return
                 after = page.entries[-1].path

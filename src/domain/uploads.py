@@ -68,7 +68,7 @@ class Upload:
     bytes, and is known from just before they are stored. *owner* is the token it was begun with, None where none was
     needed; for other tokens the upload does not exist. *profile* is that of a partial one, where known. *crc32* covers
     the bytes before *offset_bytes*, and shows whether staging still holds what was sent; None for an upload begun
-    before this field existed.
+    before this field existed. *brought_back* came out of the trash when it was stored.
     """
 
     id: str
@@ -88,6 +88,7 @@ class Upload:
     owner: str | None = None
     profile: str | None = None
     crc32: int | None = 0
+    brought_back: tuple[ArchiveId, ...] = ()
 
     @property
     def held_for(self) -> str | None:
@@ -280,11 +281,11 @@ def may_be_stored(upload: Upload) -> bool:
     return upload.sha256 is not None and upload.is_open
 
 
-def stored(upload: Upload, archive: ArchiveId, now: datetime) -> Upload:
-    """The upload after all of its bytes were stored as *archive*."""
+def stored(upload: Upload, archive: ArchiveId, now: datetime, brought_back: tuple[ArchiveId, ...] = ()) -> Upload:
+    """The upload after all of its bytes were stored as *archive*; *brought_back* came out of the trash for it."""
     if upload.length_bytes is None:
         raise ValueError("an upload without a length cannot be complete")
-    return evolve(upload, offset_bytes=upload.length_bytes, archive=archive, touched_at=now)
+    return evolve(upload, offset_bytes=upload.length_bytes, archive=archive, touched_at=now, brought_back=brought_back)
 
 
 def led_nowhere(upload: Upload) -> bool:

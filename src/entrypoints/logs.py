@@ -51,6 +51,20 @@ class LoggedNotices:
     def whole(self, id: ArchiveId) -> None:
         self._log.warning("whole again", archive=id)
 
+    def unstable(self, id: ArchiveId, what: str) -> None:
+        then = "it was right when it was read again: test the memory, the cables and the disk of this machine"
+        self._log.error("unstable", archive=id, found=what, then=then)
+
+    def mended(self, id: ArchiveId, what: str) -> None:
+        self._log.warning("mended", archive=id, found=what)
+
+    def suspicious(self, id: ArchiveId, why: str) -> None:
+        then = f"nothing of {id.profile} is pruned until tarkeep brake release"
+        self._log.error("suspicious", archive=id, found=why, then=then)
+
+    def unjudged(self, id: ArchiveId, why: str) -> None:
+        self._log.warning("not compared with earlier archives", archive=id, reason=why)
+
 
 def line_format(format: str) -> logging.Formatter:
     """The formatter of log lines; *format* is ``text`` or ``json``."""

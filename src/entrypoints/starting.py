@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ..adapters.filesystem.marker import MARKER
 from ..adapters.process.os_errors import translated
-from ..domain.errors.capacity import BackendUnavailable, CatalogBusy, InsufficientStorage, ReadOnly
+from ..domain.errors.capacity import BackendUnavailable, CatalogBusy, CatalogDamaged, InsufficientStorage, ReadOnly
 from ..domain.errors.client import FolderUnusable
 from ..domain.errors.settings import DataDirectoryInUse, DataDirectoryUnsafe, FormatUnknown, InvalidSetting
 from ..domain.tarkeep_error import TarkeepError
@@ -22,6 +22,7 @@ from ..domain.tarkeep_error import TarkeepError
 _NOT_THERE = (NotADirectoryError, FileNotFoundError)
 
 
+_CATALOG_ADVICE = "remove its file and run tarkeep rebuild"
 _TOKENS_ADVICE = "put it back from a copy, or make new tokens (tarkeep token create), which then are the only ones"
 
 
@@ -76,8 +77,12 @@ def _reason(error: TarkeepError, path: Path | str) -> str:
     match error:
         case DataDirectoryInUse():
             return f"{error}; stop it first, or give this one another directory"
-        case DataDirectoryUnsafe():
-            return str(error)
+        case DataDirectoryUnsafe(owner=None):
+            return f"{error}; restrict it with: chmod 0700"
+        case DataDirectoryUnsafe(owner=owner):
+            return f"{error}; run this as that user, such as with: sudo -u '#{owner}'"
+        case CatalogDamaged():
+            return f"{error.reason}; {_CATALOG_ADVICE}"
         case CatalogBusy():
             return f"{error}; try again"
         case BackendUnavailable(what="token file"):

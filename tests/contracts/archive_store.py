@@ -40,6 +40,13 @@ def put_blocks(store: ArchiveStore, id: ArchiveId, blocks: Iterable[Block], side
         writer.publish(id)
 
 
+def replace(store: ArchiveStore, id: ArchiveId, content: bytes) -> None:
+    with store.begin() as writer:
+        writer.write(content)
+        writer.seal(b"{}")
+        writer.replace(id)
+
+
 def get(store: ArchiveStore, id: ArchiveId, start: int = 0, stop: int | None = None) -> bytes:
     with store.read(id, start, stop) as reader:
         return b"".join(reader)
@@ -70,6 +77,32 @@ class ArchiveStoreContract:
         if promise.afterwards is not None:
             door.crash()
             promise.afterwards(door.store)
+
+    # -- the quarantine --------------------------------------------------------------------------------------------
+
+    def test_what_is_replaced_is_kept_in_the_quarantine_for_a_while(self, door: StoreDoor) -> None:
+        """Each copy, until it is older than a time; and no copy is taken for an archive."""
+        put(door.store, ID, b"damaged")
+        put(door.store, OTHER, b"another")
+        for content in (b"damaged again", b"whole"):
+            replace(door.store, ID, content)
+
+        assert sorted(door.quarantined(ID)) == [b"damaged", b"damaged again"]
+        assert get(door.store, ID) == b"whole"
+        assert list(door.store.ids()) == [ID, OTHER]
+        assert door.store.empty_quarantine(LONG_AGO) == 0
+        assert sorted(door.quarantined(ID)) == [b"damaged", b"damaged again"]
+        assert door.store.empty_quarantine(SOON) == 2
+        assert door.quarantined(ID) == []
+        assert door.store.empty_quarantine(SOON) == 0
+        assert door.open_files() == 0
+
+    def test_what_was_missing_leaves_nothing_in_the_quarantine(self, door: StoreDoor) -> None:
+        replace(door.store, ID, b"whole")
+
+        assert get(door.store, ID) == b"whole"
+        assert door.quarantined(ID) == []
+        assert door.store.empty_quarantine(SOON) == 0
 
     # -- receiving -------------------------------------------------------------------------------------------------
 
@@ -449,6 +482,31 @@ class ArchiveStoreContract:
 
         assert caught.value.id == ID
         assert content.startswith(b"".join(received))
+
+    def test_the_medium_is_read_in_blocks_of_at_most_a_mebibyte(self, door: StoreDoor) -> None:
+        """All of them, and what was changed behind the store's back, too."""
+        content = pattern(2 * MIB + 5)
+        put(door.store, ID, content)
+        with door.store.reread(ID) as reader:
+            blocks = list(reader)
+            assert reader.size_bytes == len(content)
+        door.change(ID, content[::-1])
+        with door.store.reread(ID) as reader:
+            changed = b"".join(reader)
+
+        assert b"".join(blocks) == content
+        assert max(map(len, blocks)) <= MIB
+        assert changed == content[::-1]
+        assert door.open_files() == 0
+
+    def test_an_archive_that_becomes_shorter_while_the_medium_is_read_is_damaged(self, door: StoreDoor) -> None:
+        put(door.store, ID, pattern(3 * MIB))
+        with door.store.reread(ID) as reader:
+            door.shorten(ID, MIB + 5)
+            with pytest.raises(ArchiveCorrupt):
+                list(reader)
+
+        assert door.open_files() == 0
 
     def test_a_reader_opened_before_removal_gives_the_archive_or_an_error(self, door: StoreDoor) -> None:
         """Removal while reading never yields other or fewer bytes without an error."""

@@ -21,6 +21,8 @@ from tarkeep.domain.archives.totals import Sums, Totals
 from tarkeep.domain.errors.archives import ArchiveNotFound
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.ports.catalog import AlreadyStored, Catalog, Claimed, ClaimedElsewhere, ListedArchive
+from tarkeep.domain.retention.arrival import arrival_of
+from tests.contracts.removals import RemovalsContract
 from tests.support.archives import NOON, make_archive
 from tests.support.catalogs import all_archives, all_entries, recounted
 
@@ -63,7 +65,7 @@ def several() -> list[BackupArchive]:
     ]
 
 
-class CatalogContract:
+class CatalogContract(RemovalsContract):
     # -- what is kept --
 
     def test_all_of_an_archive_is_kept(self, catalog: Catalog) -> None:
@@ -411,6 +413,19 @@ class CatalogContract:
         assert times == sorted(times)
         assert len(times) == len(several())
         assert page.next_cursor is None
+
+    @pytest.mark.parametrize("profile", ["web", "db", "nobody", "not a profile"])
+    @pytest.mark.parametrize("type", [None, INC, FULL])
+    @pytest.mark.parametrize("limit", [0, 1, 3, 100])
+    def test_arrivals_are_the_last_of_a_page(
+        self, catalog: Catalog, profile: str, type: BackupType | None, limit: int
+    ) -> None:
+        """The newest first; nothing that was removed is among them."""
+        catalog.adopt(several())
+        catalog.mark(several()[0].id, ArchiveState.TRASHED)
+
+        in_order = catalog.page(profile=profile, type=type).archives
+        assert catalog.arrivals(profile, type, limit=limit) == list(map(arrival_of, reversed(in_order)))[:limit]
 
     @pytest.mark.parametrize("profile", [None, "web", "db", "nobody"])
     @pytest.mark.parametrize("type", [None, INC, FULL])

@@ -19,3 +19,9 @@ class ClockContract:
         before = clock.now()
 
         assert clock.now() - before < timedelta(days=1)
+
+    def test_the_count_of_seconds_never_goes_back(self, clock: Clock) -> None:
+        before = clock.monotonic()
+
+        assert before >= timedelta()
+        assert before <= clock.monotonic() < before + timedelta(days=1)

@@ -205,7 +205,17 @@ class MemberRecordsContract:
         """The last ones kept count; they are forgotten with the records of the archive."""
         paths = (b"a/b", b"\xff\n'")
         contradicts = Compatibility(
-            Agreement.CONTRADICTS, 3, paths, False, Renamed.IN_VAIN, True, 4, paths[:1], 5, paths[1:], b"a/\xff"
+            Agreement.CONTRADICTS,
+            3,
+            paths,
+            "tar would not",
+            Renamed.IN_VAIN,
+            True,
+            4,
+            paths[:1],
+            5,
+            paths[1:],
+            b"a/\xff",
         )
         fits = {OTHER: contradicts, "2" * 64: Compatibility(Agreement.UNKNOWN)}
         publish(door.records, ONE, some(3))

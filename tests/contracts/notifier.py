@@ -56,6 +56,31 @@ class NotifierContract:
         assert str(OTHER) in told
         assert "the MD5 on record is wrong" in told
 
+    def test_what_is_suspicious_is_told_with_its_archive(self, door: NotifierDoor) -> None:
+        """And with why; or why that could not be found out."""
+        door.notifier.suspicious(ONE, "half of it is gone")
+        door.notifier.unjudged(OTHER, "the disk is full")
+        first, second = door.told()
+
+        assert str(ONE) in first
+        assert "suspicious" in first
+        assert "half of it is gone" in first
+        assert str(OTHER) in second
+        assert "the disk is full" in second
+
+    def test_what_was_wrong_for_a_moment_is_told_with_its_archive(self, door: NotifierDoor) -> None:
+        """Apart from damage, and from what was made right."""
+        door.notifier.unstable(ONE, "its bytes are not what was received")
+        door.notifier.mended(OTHER, "its side-car is missing")
+        first, second = door.told()
+
+        assert str(ONE) in first
+        assert "unstable" in first
+        assert "its bytes are not what was received" in first
+        assert str(OTHER) in second
+        assert "mended" in second
+        assert "its side-car is missing" in second
+
     @INHERITED
     @given(st.text(st.characters()))
     def test_no_text_of_a_notice_is_too_odd(self, door: NotifierDoor, what: str) -> None:

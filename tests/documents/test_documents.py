@@ -66,13 +66,15 @@ def test_the_http_interface(tmp_path: Path) -> None:
     """docs/http-api.md: one machine's FULL and INC archive, in every way that curl can use them."""
     home = tmp_path / "home"
     home.mkdir()
-    with live_server(tmp_path / "data") as server:
+    rules = tmp_path / "profiles.toml"
+    rules.write_text('[laptop.retention]\nkeep_last = 1\nminimum_age = "0d"\nminimum_points = 0\nminimum_fulls = 0\n')
+    with live_server(tmp_path / "data", "--profiles", str(rules)) as server:
         sandbox = Sandbox(home, {"http://127.0.0.1:5000": server.url, "uploads/ID": "uploads/$ID"})
         prepare(
             sandbox,
             INCREMENTAL_DOCUMENTS
             + "token=$(tarkeep token create --data ../data --profile '*' --scope push --scope pull --scope list"
-            + " --scope verify)\n"
+            + " --scope verify --scope prune --scope admin)\n"
             + 'echo "user = \\":$token\\"" >.curlrc; echo $token >.token\n'
             + f"curl -F file=@full_2025-11-21_09-07-19.tar.gz -F profile=laptop {server.url}/upload"
             + " -F snapshot_after=$(sha256sum <state.snar | cut -c 1-64)",
@@ -85,6 +87,8 @@ def test_the_http_interface(tmp_path: Path) -> None:
             " -H 'Tus-Resumable: 1.0.0' -H 'Content-Type: application/offset+octet-stream' $URL/api/v1/uploads/$ID"
         )
 
+        plan = "PLAN=$(curl $URL/api/v1/profiles/laptop/prune | grep -o '\"plan\":\"[0-9a-f]*' | cut -d '\"' -f 4)"
+
         played = sandbox.play(
             page_commands("docs/http-api.md"),
             before={
@@ -94,7 +98,13 @@ def test_the_http_interface(tmp_path: Path) -> None:
                 "curl -H 'Content-Type: application/json'": "cd ..",
                 'curl -f "$URL/api/v1/profiles/laptop/restore.tar?at': "rm -rf there; mkdir there",
                 "curl -I $URL/api/v1/uploads": begin,
-                "curl -X DELETE": begin,
+                "curl -X DELETE -H": begin,
+                'curl -H "Content-Type: application/json" -d': plan,
+                "curl -X POST $URL/api/v1/profiles/laptop/archives/FULL/full_2025-11-21_09-07-19.tar.gz/undelete": (
+                    "tar -czf new.tar.gz documents;"
+                    " curl -T new.tar.gz $URL/api/v1/profiles/laptop/archives/FULL/new.tar.gz;"
+                    f" {plan}; curl -d '{{\"plan\": \"'$PLAN'\"}}' $URL/api/v1/profiles/laptop/prune"
+                ),
             },
         )
 
@@ -321,6 +331,43 @@ while [ $# -gt 2 ]; do
 done
 mkdir "$2" && tar -C "$1" --anchored "${without[@]}" -cf - . | tar -C "$2" -xf -
 """
+
+
+FILES_VANISH = (
+    "mkdir new new/FULL new/INC new/DIFF b && (cd b && seq 1893 | xargs touch) && "
+    "tar -czf new/FULL/full_2026-11-29.tar.gz b && (cd b && seq 1204 | xargs rm) && "
+    "tar -czf new/FULL/full_2026-11-30.tar.gz b && touch -d '1 hour ago' new/FULL/full_2026-11-29.tar.gz && "
+    "tarkeep import new --data tarkeep-data --profile desktop"
+)
+
+
+def test_retention(tmp_path: Path) -> None:
+    """docs/retention.md: nine full archives of three months, of which two go, with a server on the same host."""
+    home = tmp_path / "home"
+    home.mkdir()
+    sandbox = Sandbox(home, {})
+    days = ["2025-10-01", "2025-10-02", "2025-10-03", *(f"2025-11-{day:02}" for day in range(20, 26))]
+    prepare(
+        sandbox,
+        "mkdir old old/FULL old/INC old/DIFF; echo a >a; "
+        + "".join(
+            f"tar -czf old/FULL/full_{day}.tar.gz a; touch -d '{day} 02:00Z' old/FULL/full_{day}.tar.gz; "
+            for day in days
+        )
+        + "printf '[laptop.retention]\nkeep_daily = 6\nkeep_monthly = 12\n' >profiles.toml; "
+        + "tarkeep import old --data tarkeep-data --profile laptop",
+    )
+
+    check(
+        sandbox.play(
+            page_commands("docs/retention.md"),
+            before={
+                "tarkeep trash list": "tarkeep prune apply laptop --data tarkeep-data --profiles profiles.toml",
+                "tarkeep brake show": FILES_VANISH,
+            },
+        ),
+        sandbox,
+    )
 
 
 def test_operations(tmp_path: Path) -> None:

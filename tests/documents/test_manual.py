@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import shutil
 import subprocess
-from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from tarkeep.entrypoints.cli.main import CLIENT_COMMANDS, SERVER_COMMANDS
 from tarkeep.entrypoints.cli.terminal import exits
+from tests.support.documents import ROOT, script
 from tests.support.require import require
 
-ROOT = Path(__file__).parents[1].parent
 PAGE = ROOT / "docs" / "man" / "tarkeep.1"
 CODES = {value for name, value in vars(exits).items() if name.isupper() and isinstance(value, int)}
 
 
 @pytest.fixture(scope="module")
 def maker() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("make_man_page", ROOT / "scripts" / "make_man_page.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return script("make_man_page")
 
 
 @pytest.fixture(scope="module")
@@ -76,4 +69,4 @@ def test_code_page_and_document_have_the_same_exit_codes(maker: ModuleType, show
     status = re.search(r"EXIT STATUS\n(.*?)\nFILES", shown, re.DOTALL)
     assert status is not None
     assert {int(code) for code in re.findall(r"^ +(\d+) +\w", status[1], re.MULTILINE)} == CODES
-    assert {0, 1, 2, 3, 10, 12, 13, 14, 130, 141} == CODES
+    assert {0, 1, 2, 3, 10, 12, 13, 14, 15, 130, 141} == CODES

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-from tests.support.documents import ROOT, unlike
+from tests.support.documents import ROOT, script, unlike
 
 PICTURE = (ROOT / "docs" / "points.svg").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
 def maker() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("make_points_picture", ROOT / "scripts" / "make_points_picture.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return script("make_points_picture")
 
 
 def test_the_picture_says_what_is_printed(maker: ModuleType, tmp_path: Path) -> None:

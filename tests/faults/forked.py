@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx2
@@ -25,8 +26,24 @@ _ROOT = str(Path(__file__).parents[2])
 if _ROOT not in sys.path:  # the child finds this module by its name
     sys.path.append(_ROOT)
 PATIENCE_SECONDS = 60.0
+NO_JOB_SOON = {
+    "TARKEEP_JOB_PRUNE": "off",
+    "TARKEEP_JOB_PURGE": f"0 {(datetime.now(UTC).hour + 12) % 24} * * *",
+    "TARKEEP_JOB_SCRUB": "off",
+}
+"""Settings with which no job comes while a test runs; an interrupted purge is gone on with all the same."""
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["tarkeep.entrypoints.cli.main", "tarkeep.entrypoints.http.server", "uvloop"])
+_FORKS.set_forkserver_preload(
+    [
+        "tarkeep.entrypoints.cli.main",
+        "tarkeep.entrypoints.cli.server.serve",
+        "tarkeep.entrypoints.http.server",
+        "tarkeep.entrypoints.wiring.server",  # with the database: more than half of what a start takes
+        "sqlalchemy.dialects.sqlite",
+        "isal.isal_zlib",
+        "uvloop",
+    ]
+)
 
 
 class ServerEnded(Exception):
@@ -35,11 +52,12 @@ class ServerEnded(Exception):
 
 @define
 class ForkedServer:
-    """A running server; *log* is what it wrote to standard error."""
+    """A running server; *log* is what it wrote to standard error. With a *token* clients have its `Authorization`."""
 
     url: str
     pid: int
     log: Path
+    token: str
     _process: multiprocessing.process.BaseProcess
 
     def wait(self, timeout: float | None = PATIENCE_SECONDS) -> None:
@@ -50,15 +68,17 @@ class ForkedServer:
 
     def client(self) -> httpx2.Client:
         """A client that ignores proxies in the environment; close it."""
-        return httpx2.Client(base_url=self.url, trust_env=False, timeout=60, verify=False)
+        headers = {"Authorization": self.token} if self.token else {}
+        return httpx2.Client(base_url=self.url, headers=headers, trust_env=False, timeout=60, verify=False)
 
 
 @contextmanager
-def forked_server(data: Path, log: Path, *options: str) -> Iterator[ForkedServer]:
+def forked_server(data: Path, log: Path, *options: str, token: str = "") -> Iterator[ForkedServer]:
     """
     A server on a free port over *data*, which is killed at the end, as by a power cut.
 
-    It uses the disk up to the last byte, since those of the harness are small.
+    Its clients have the header ``Authorization`` with *token*, if there is one. It uses the disk up to the last byte,
+    since those of the harness are small.
 
     Raises:
         ServerEnded: the server ended before it served.
@@ -68,7 +88,7 @@ def forked_server(data: Path, log: Path, *options: str) -> Iterator[ForkedServer
     process.start()
     assert process.pid is not None
     try:
-        server = ForkedServer(_url(process, log), process.pid, log, process)
+        server = ForkedServer(_url(process, log), process.pid, log, token, process)
         yield server
         process.kill()
         server.wait()
@@ -86,7 +106,7 @@ def _serve(data: str, log: str, options: tuple[str, ...]) -> None:
     os.dup2(descriptor, 2)
     for name in [name for name in os.environ if name.startswith("TARKEEP_")]:
         del os.environ[name]
-    os.environ["TARKEEP_RESERVE_BYTES"] = "0"
+    os.environ |= {"TARKEEP_RESERVE_BYTES": "0", **NO_JOB_SOON}
     threading.Thread(target=_die_with_the_tests, name="tests", daemon=True).start()
     os.chdir(Path(log).parent)
     sys.argv = ["tarkeep", "serve", "--port", "0", "--data", data, *options]

@@ -52,7 +52,7 @@ _ERRORS: dict[int, type[TarkeepError]] = {
 }
 
 
-_LOCKED = ("/data", "/data/lock")  # held by a process for as long as it lives
+LOCKED = ("/data", "/data/lock")  # held by a process for as long as it lives
 
 
 @frozen
@@ -344,7 +344,7 @@ class SimulatedMachine:
         self.kernel.fuse.blows_at = None
 
     def _locks(self) -> set[int]:
-        return {descriptor for descriptor, (place, _) in self.kernel.opened.items() if place in _LOCKED}
+        return {descriptor for descriptor, (place, _) in self.kernel.opened.items() if place in LOCKED}
 
     @property
     def _running(self) -> _Process:
@@ -494,13 +494,13 @@ class SimulatedMachine:
         sessions = self._running.sessions.all()
         going_on = {f"/data/staging/{upload.id}{suffix}" for upload in sessions if upload.is_open for suffix in _STAGED}
         journals = {f"/data/staging/{upload.id}.upload" for upload in sessions}
-        assert {place for place, _ in self.kernel.opened.values()} <= {*_LOCKED, *going_on}
+        assert {place for place, _ in self.kernel.opened.values()} <= {*LOCKED, *going_on}
         if not self._may_linger:
             assert self._files("staging").keys() - {*going_on, *journals} == set()
             assert not [place for place in self._files("members") if place.endswith(".part")]
 
     def _files(self, below: str) -> dict[str, bytes]:
-        return dict(_walk(self.kernel.medium.find(f"/data/{below}"), f"/data/{below}"))
+        return files_below(self.kernel, below)
 
 
 def _sent(part: bytes, breaks_off: bool) -> Iterator[bytes]:
@@ -511,16 +511,28 @@ def _sent(part: bytes, breaks_off: bool) -> Iterator[bytes]:
 
 def _expected(code: int, call: str, place: str) -> set[type[TarkeepError] | None]:
     """The possible outcomes of a *call* that failed."""
-    error = _ERRORS.get(code, BackendUnavailable)
+    error = error_of(code)
     if place.startswith("/data/members/"):
         return {None}  # a cache
+    if place.startswith("/data/quarantine"):
+        return {None}  # it does not stand in the way of a repair
     if call == "unlink" or place == "/data/members":
         return {None, error}  # a name that could not be removed after publishing does not matter
-    if call == "open" and place.startswith("/data/archives/"):
+    if call == "open" and place.startswith("/data/archives"):
         return {None, error}  # a stored archive is read for its verdict, which waits if that fails
     if code == errno.EPERM and place.endswith("link-probe"):
         return {BackendUnavailable}  # it reports a lack of hard links
     return {error}
+
+
+def error_of(code: int) -> type[TarkeepError]:
+    """What the store raises where a call that changes something fails with *code*."""
+    return _ERRORS.get(code, BackendUnavailable)
+
+
+def files_below(kernel: SimulatedKernel, below: str) -> dict[str, bytes]:
+    """The files of the medium in a folder of the data directory, by their paths."""
+    return dict(_walk(kernel.medium.find(f"/data/{below}"), f"/data/{below}"))
 
 
 def _place(id: ArchiveId) -> str:

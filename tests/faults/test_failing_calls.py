@@ -17,11 +17,14 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from tests.faults.changes import DONE, FILES, POLICY, RUN_FAILED, WORDS, authorized, forget_gone, ready
+from tests.faults.changes import send_again as ask_again
+from tests.faults.forked import NO_JOB_SOON
 from tests.faults.load import not_logged
 from tests.faults.sites import OF_STORE, Attempt, attempt, send_again, staged, target_of
 from tests.faults.ways import BEGINNING, WAYS, Way, address, fresh_name, push, some_archive
 from tests.support.server import LiveServer, live_server
-from tests.support.strace import attached, calls, require_strace
+from tests.support.strace import attached, calls, require_strace, thread_of_jobs
 from tests.support.tus import create, patch
 
 pytestmark = pytest.mark.faults
@@ -34,6 +37,10 @@ FAILS = {
     "EMFILE": ("openat",),
     "EIO": (*CHANGING, "fchmod", "unlink", "unlinkat"),
 }
+CHANGES_FAIL: dict[str, tuple[str, ...]] = {
+    error: tuple(call for call in (*made, "renameat") if call != "openat") for error, made in FAILS.items()
+} | {"EMFILE": ("openat",)}
+"""The same for moves, marks and purges. They open many directories, which fails in the same way with each error."""
 REACHED = [
     ("fsync", "archives/profile/TYPE"),
     ("fsync", "catalog.sqlite-wal"),
@@ -53,6 +60,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def server(folder: Path) -> Iterator[LiveServer]:
     with live_server(folder / "data") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def changing_server(folder: Path) -> Iterator[LiveServer]:
+    """One whose profiles have a policy."""
+    rules = folder / "rules.toml"
+    rules.write_text(POLICY)
+    with live_server(folder / "changed", "--profiles", str(rules), environment=NO_JOB_SOON) as running:
         yield running
 
 
@@ -143,6 +159,41 @@ def test_a_log_of_writes_that_fails_is_told_in_the_log_of_the_server(
             assert following.send(client).is_success
             assert not_logged(server.data, [following]) == []
     assert still_open(server) == []
+
+
+@pytest.mark.parametrize("error", FAILS)
+@pytest.mark.parametrize("word", WORDS)
+def test_a_call_that_fails_leaves_an_archive_whole_in_one_place(
+    changing_server: LiveServer, tmp_path: Path, word: str, error: str
+) -> None:
+    """Whichever it is: if the change is not acknowledged, the archive is where it was or goes, and can be asked for."""
+    server, fired = changing_server, Counter[str]()
+    thread = thread_of_jobs(server.process) if word == "purge" else None
+    with server.client() as client:
+        authorized(client, server.data)
+        for call in CHANGES_FAIL[error]:
+            for which in count(1):
+                before = staged(server.data)
+                log = tmp_path / f"{call}-{which}.log"
+                forget_gone(server.data)
+                tried = ready(client, word)
+                point = f"{call}:error={error}:when={which}"
+                with attached(server.process, log, f"--trace={call}", f"--inject={point}", thread=thread):
+                    answer = tried.send(client)
+                failed = [found for found in calls(log) if found.is_injected]
+                if not failed:
+                    assert answer.is_success, answer.text
+                    break
+                fired[call] += 1
+                if not answer.is_success:
+                    assert answer.told in (OF_STORE[error], OF_STORE["EIO"], RUN_FAILED), failed
+                state = tried.state(client, server.data, is_halfway=not answer.is_success)
+                assert state == DONE[word] or not answer.is_success, failed
+                ask_again(client, server.data, tried)
+                assert tried.files(server.data) == FILES[DONE[word]], failed
+                assert staged(server.data) <= before, failed
+    assert still_open(server) == []
+    assert sum(fired.values()) > len(fired) > 0
 
 
 def expected(error: str, call: str, target: str) -> set[tuple[int, str]]:

@@ -13,13 +13,16 @@ import shutil
 import struct
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from random import Random
 
+import httpx2
 import pytest
 
+from tests.faults.changes import POLICY, WORDS, Asked, authorized, ready
 from tests.faults.forked import forked_server
 from tests.faults.load import Told, lost
 from tests.support.require import require
@@ -35,11 +38,18 @@ WITH_LOG, WITHOUT_LOG = 1, 2  # the log in memory is written, or not even that
 
 @pytest.mark.parametrize("kind", ["ext4", "xfs"])
 def test_what_was_acknowledged_is_there_after_every_shutdown(tmp_path: Path, kind: str) -> None:
-    """Byte for byte; all others are whole or absent, nothing is left in staging, and all are accepted again."""
+    """
+    Byte for byte; all others are whole or absent, nothing is left in staging, and all are accepted again.
+
+    Meanwhile others are pruned, brought back, held and purged: each is whole in one place, or gone.
+    """
     image = made_image(tmp_path, kind)
     data = tmp_path / "mounted" / "data"
-    log = tmp_path / "server.log"
-    told = Told()
+    log, rules = tmp_path / "server.log", tmp_path / "rules.toml"
+    rules.write_text(POLICY)
+    told, asked = Told(), Asked()
+    with mounted(image, data.parent), forked_server(data, log), httpx2.Client() as client:
+        token = authorized(client, data).headers["Authorization"]
     for seed in range(TIMES):
         random = Random(seed)
         how = random.choice((WITH_LOG, WITHOUT_LOG))
@@ -54,14 +64,28 @@ def test_what_was_acknowledged_is_there_after_every_shutdown(tmp_path: Path, kin
                 fcntl.ioctl(descriptor, GOING_DOWN, struct.pack("I", how))
                 os.close(descriptor)
 
-        with mounted(image, data.parent), forked_server(data, log) as server:
-            with server.client() as client:
-                told.check(client, data, random)
-            told.send_until_it_fails(server, seed, lambda: shut_down(data.parent))
-    with mounted(image, data.parent), forked_server(data, log) as server, server.client() as client:
+        with (
+            mounted(image, data.parent),
+            forked_server(data, log, "--profiles", str(rules), token=token) as server,
+            server.client() as client,
+        ):
+            told.check(client, data, random)
+            asked.check(client, data, few=2)
+            with ThreadPoolExecutor(1) as others:
+                if seed % 2:
+                    waiting = [ready(client, WORDS[seed // 2 % len(WORDS)])]
+                    others.submit(asked.change_until_it_fails, client, random, waiting, told.is_over)
+                told.send_until_it_fails(server, seed, lambda: shut_down(data.parent))
+    with (
+        mounted(image, data.parent),
+        forked_server(data, log, "--profiles", str(rules), token=token) as server,
+        server.client() as client,
+    ):
         told.check(client, data, Random(kind))
         assert lost(client, told.acknowledged) == []
+        asked.check(client, data, few=len(asked.made) + 1)
     assert len(told.acknowledged) > TIMES
+    assert {change.word for change in asked.made} == set(WORDS)
 
 
 def made_image(folder: Path, kind: str) -> Path:

@@ -13,11 +13,12 @@ from random import Random
 import httpx2
 import pytest
 
+from tests.faults.changes import POLICY, WORDS, Asked, Change, authorized, forget_gone, ready
 from tests.faults.forked import ForkedServer, forked_server
 from tests.faults.load import Told, lost
 from tests.faults.sites import Attempt, attempt
 from tests.faults.ways import BEGINNING, Way, address, fresh_name, some_archive
-from tests.support.strace import attached, require_strace
+from tests.support.strace import attached, require_strace, thread_of_jobs
 from tests.support.tus import UPLOADS, begin, patch
 
 pytestmark = pytest.mark.faults
@@ -35,6 +36,18 @@ CALLS = (
     "unlink",
     "unlinkat",
 )
+
+CHANGES_MAKE = {
+    "prune": ("write", "pwrite64", "fsync", "fdatasync", "mkdirat", "linkat", "rename", "renameat", "unlinkat"),
+    "undelete": ("write", "pwrite64", "fsync", "fdatasync", "linkat", "unlinkat"),
+    "hold": ("write", "fsync", "fdatasync", "renameat"),
+    "purge": ("write", "pwrite64", "fsync", "fdatasync", "renameat", "unlinkat"),
+}
+"""
+The calls by which each change changes something; of purge those in the thread of jobs.
+
+They open many directories besides: a kill there finds the disk as one at the next of these calls does.
+"""
 
 
 @pytest.mark.parametrize("way", BEGINNING, ids=lambda way: way.word)
@@ -96,15 +109,56 @@ def test_killed_as_an_upload_is_begun_it_is_there_if_that_was_acknowledged(tmp_p
         assert which > 1, f"{call} was never made"
 
 
-def send_to(server: ForkedServer, client: httpx2.Client, tried: Attempt, point: str, trace: Path) -> tuple[bool, bool]:
-    """Send *tried* to a server that is killed at *point*, if it gets there: whether it was, and whether it answered."""
-    was_answered = False
-    with attached(server, trace, f"--trace={point.partition(':')[0]}", f"--inject={point}"):
+@pytest.mark.parametrize(("word", "call"), [(word, call) for word in WORDS for call in CHANGES_MAKE[word]])
+def test_killed_at_any_call_an_archive_is_whole_where_it_was_or_where_it_goes(
+    tmp_path: Path, word: str, call: str
+) -> None:
+    """In one place alone after the next start; what was acknowledged is so, and the change is made if asked again."""
+    require_strace(tmp_path)
+    data, log, trace, rules = (tmp_path / name for name in ("data", "server.log", "strace.log", "rules.toml"))
+    rules.write_text(POLICY)
+    asked = Asked()
+    for which in count(1):
+        with forked_server(data, log, "--profiles", str(rules)) as server, server.client() as client:
+            authorized(client, data)
+            asked.check(client, data)
+            warm = ready(client, word)
+            assert warm.send(client).is_success
+            if word == "purge":
+                asked.made.clear()
+                forget_gone(data)
+            tried = ready(client, word)
+            thread = thread_of_jobs(server) if word == "purge" else None
+            point = f"{call}:signal=SIGKILL:when={which}"
+            was_killed, was_answered = send_to(server, client, tried, point, trace, thread)
+        asked.made += [] if word == "purge" else [warm]
+        asked.made += [tried] if was_answered else []
+        asked.unknown = None if was_answered else tried
+        if not was_killed:
+            break
+    assert which > 1, f"{call} was never made"
+
+
+def send_to(
+    server: ForkedServer,
+    client: httpx2.Client,
+    tried: Attempt | Change,
+    point: str,
+    trace: Path,
+    thread: int | None = None,
+) -> tuple[bool, bool]:
+    """
+    Send *tried* to a server that is killed at *point*, if it gets there: whether it was, and whether it answered.
+
+    Only calls of *thread* count, if one is given.
+    """
+    was_answered = was_killed = False
+    with attached(server, trace, f"--trace={point.partition(':')[0]}", f"--inject={point}", thread=thread):
         try:
             was_answered = tried.send(client).is_success
             client.get("/healthz")
         except httpx2.TransportError:
             server.wait(60)
-            assert "killed by SIGKILL" in trace.read_text()
-            return True, was_answered
-    return False, was_answered
+            was_killed = True
+    assert not was_killed or "killed by SIGKILL" in trace.read_text()
+    return was_killed, was_answered

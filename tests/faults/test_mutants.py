@@ -26,14 +26,18 @@ POWER_CUTS = f"{HERE}/test_power_cuts.py::test_what_was_acknowledged_is_there_af
 SIMULATED = f"{HERE}/test_simulated.py::test_whatever_happens_what_was_acknowledged_is_there"
 LAST_PIECE = f"{HERE}/test_simulated.py::test_each_call_of_the_last_piece_of_an_upload_fails_in_turn"
 SHUT_DOWN = f"{HERE}/test_file_systems_shut_down.py::test_what_was_acknowledged_is_there_after_every_shutdown"
+JOB_TABLE = f"{HERE}/test_job_table.py::test_runs_are_as_they_were_told_after_a_power_cut_at_any_change"
+AT_EACH_CHANGE = f"{HERE}/test_simulated_trash.py::test_the_power_is_cut_at_each_change_of_a_step"
 
 # The failing line of the layer, so that it is red for the right reason.
 WHERE = {
     ORDER: ">       assert steps_of(log, server.data) ==",
     SIMULATED: "simulated_machine.py:",
     LAST_PIECE: "StagedBytesMissing",
+    AT_EACH_CHANGE: "simulated_trash.py:",
+    JOB_TABLE: ">       assert _content(self.sql) == _content(self.known)",
     POWER_CUTS: ">                   told.check(client, data, random)",
-    SHUT_DOWN: ">                   told.check(client, data, random)",
+    SHUT_DOWN: ">               told.check(client, data, random)",
 }
 
 
@@ -74,7 +78,7 @@ LINK_BEFORE_FSYNC = Mutant(
             self._is_sealed = True
 
     def publish(self, id: ArchiveId) -> None:
-        self._make_visible(id, self._store._publish)
+        self._make_visible(id, partial(self._store._publish, has_marks=self._has_marks))
 
     def replace(self, id: ArchiveId) -> None:
         self._make_visible(id, self._store._replace)
@@ -91,7 +95,7 @@ LINK_BEFORE_FSYNC = Mutant(
             self._is_sealed = True
 
     def publish(self, id: ArchiveId) -> None:
-        self._make_visible(id, self._store._publish)
+        self._make_visible(id, partial(self._store._publish, has_marks=self._has_marks))
 
     def replace(self, id: ArchiveId) -> None:
         self._make_visible(id, self._store._replace)
@@ -114,6 +118,42 @@ SYNCHRONOUS_NORMAL = Mutant(
     "synchronous-normal", "adapters/sql/engine.py", "PRAGMA synchronous = FULL", "PRAGMA synchronous = NORMAL"
 )
 NO_LOG_FSYNC = Mutant("no-log-fsync", "adapters/filesystem/audit_log.py", "partial(os.fdatasync, log)", "lambda: None")
+MARKS = "adapters/filesystem/archives/archive_marks.py"
+FILES = "adapters/filesystem/archives/archive_files.py"
+TRASH = "adapters/filesystem/archives/trash_folder.py"
+NO_TRASH_FSYNC = Mutant(
+    "no-trash-fsync", TRASH, "            os.fsync(trash)\n            undo.pop_all()", "            undo.pop_all()"
+)
+NO_RETURN_FSYNC = Mutant(
+    "no-return-fsync", TRASH, "        os.fsync(archives)\n        undo.pop_all()", "        undo.pop_all()"
+)
+NO_NOTE_FSYNC = Mutant(
+    "no-note-fsync", "adapters/filesystem/archives/staged_file.py", "os.fsync(file.fileno())", "pass"
+)
+NO_MARK_FSYNC = Mutant(
+    "no-mark-fsync", "adapters/filesystem/archives/archive_marks.py", "    os.fsync(directory)\n", ""
+)
+ARCHIVE_FIRST = Mutant("archive-linked-first", FILES, 'for suffix in (*_BESIDE, ""):', 'for suffix in ("", *_BESIDE):')
+ARCHIVE_LAST = Mutant(
+    "archive-unlinked-last",
+    FILES,
+    "    unlink(id.name, directory)\n    unlink_beside(id, directory)",
+    "    unlink_beside(id, directory)\n    unlink(id.name, directory)",
+)
+NOTE_AFTER_BYTES = Mutant(
+    "note-after-bytes",
+    TRASH,
+    """\
+                    staged.move_to(id.name + NOTE_SUFFIX, trash)
+            os.fsync(trash)  # even if the note was there: the purge that wrote it may have ended before its fsync
+            unlink_files(id, trash)
+""",
+    """\
+                    unlink_files(id, trash)
+                    staged.move_to(id.name + NOTE_SUFFIX, trash)
+            unlink_files(id, trash)
+""",
+)
 ANSWER_BEFORE_COMMIT = Mutant(
     "answer-before-commit",
     "domain/usecases/receiving/settle.py",
@@ -178,9 +218,17 @@ def test_the_layers_run_on_a_copy_of_the_source_and_are_green_where_nothing_is_b
         (NO_DIRECTORY_FSYNC, f"{POWER_CUTS}[0]"),
         (LINK_BEFORE_FSYNC, f"{SIMULATED}[0]"),
         (SYNCHRONOUS_NORMAL, f"{ORDER}[put]"),
+        (SYNCHRONOUS_NORMAL, JOB_TABLE),
         (RENAME, f"{ORDER}[put]"),
         (RENAME, LAST_PIECE),
         (ANSWER_BEFORE_COMMIT, f"{ORDER}[put]"),
+        (NO_TRASH_FSYNC, f"{AT_EACH_CHANGE}[trash]"),
+        (NO_RETURN_FSYNC, f"{AT_EACH_CHANGE}[untrash]"),
+        (NO_NOTE_FSYNC, f"{AT_EACH_CHANGE}[trash]"),
+        (NO_MARK_FSYNC, f"{AT_EACH_CHANGE}[mark]"),
+        (ARCHIVE_FIRST, f"{AT_EACH_CHANGE}[trash]"),
+        (ARCHIVE_LAST, f"{AT_EACH_CHANGE}[trash]"),
+        (NOTE_AFTER_BYTES, f"{AT_EACH_CHANGE}[purge]"),
         (NO_LOG_FSYNC, f"{ORDER}[put]"),
         (NO_LOG_FSYNC, f"{POWER_CUTS}[0]"),
     ],

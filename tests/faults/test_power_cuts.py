@@ -13,12 +13,14 @@ from itertools import count
 from pathlib import Path
 from random import Random
 
+import httpx2
 import pytest
 
 from tarkeep.domain.access.tokens import Scope
 from tarkeep.domain.tarkeep_error import TarkeepError
 from tarkeep.entrypoints.settings.server import StorageSettings
 from tarkeep.entrypoints.wiring.host import Tokens, open_tokens
+from tests.faults.changes import POLICY, WORDS, Asked, authorized, ready
 from tests.faults.forked import ServerEnded, forked_server
 from tests.faults.load import Told, lost
 from tests.faults.lossy_mount import LossyMount, lossy_mount
@@ -27,6 +29,8 @@ pytestmark = pytest.mark.faults
 
 CUTS = 200
 AT_A_TIME = 25
+MOVING_CUTS = 50
+MOVING_CHANGES = 150  # about those of three changes
 MOST_CHANGES = 500  # enough for several archives of each route
 
 
@@ -57,6 +61,33 @@ def test_what_was_acknowledged_is_there_after_every_power_cut(mount: LossyMount,
         told.check(client, data, Random(first))
         assert lost(client, told.acknowledged) == []
     assert len(told.acknowledged) > AT_A_TIME
+
+
+def test_archives_that_move_are_whole_in_one_place_after_every_power_cut(mount: LossyMount, tmp_path: Path) -> None:
+    """What was pruned, brought back, held and purged is so if it was acknowledged; no other archive is ever lost."""
+    data, log, rules = mount.path / "data", tmp_path / "server.log", tmp_path / "rules.toml"
+    rules.write_text(POLICY)
+    asked = Asked()
+    with forked_server(data, log, "--profiles", str(rules)), httpx2.Client() as client:
+        token = authorized(client, data).headers["Authorization"]
+    for seed in range(MOVING_CUTS):
+        random = Random(f"moves {seed}")
+        if seed % 5 == 4:
+            cut_while_starting(mount, data, log, random)
+        with (
+            forked_server(data, log, "--profiles", str(rules), token=token) as server,
+            server.client() as client,
+        ):
+            asked.check(client, data)
+            waiting = [ready(client, word) for word in random.sample(WORDS, 3)]
+            mount.cut_after(random.randrange(MOVING_CHANGES))
+            asked.change_until_it_fails(client, random, waiting)
+        assert mount.is_off
+        mount.restore(seed)
+    with forked_server(data, log, "--profiles", str(rules), token=token) as server, server.client() as client:
+        asked.check(client, data, few=len(asked.made) + 1)
+    assert len(asked.made) > MOVING_CUTS
+    assert {change.word for change in asked.made} == set(WORDS)
 
 
 def test_tokens_that_were_made_and_revoked_are_so_after_every_power_cut(mount: LossyMount) -> None:

@@ -44,7 +44,7 @@ from tests.support.members import fit, merge
 LIMITS = InspectionLimits(max_unpacked_bytes=1 << 20, max_members=1000, max_records=1000, max_header_bytes=64 << 10)
 
 
-def walked(*pieces: bytes) -> tuple[int, bool, bool, list[bytes], list[MemberRecord]] | str:
+def walked(*pieces: bytes) -> tuple[int, bool, int, int, list[bytes], list[MemberRecord]] | str:
     """The result of a walk over a tar in these pieces, or its refusal."""
     records: list[MemberRecord] = []
     walk = TarWalk(LIMITS, records.extend)
@@ -55,7 +55,7 @@ def walked(*pieces: bytes) -> tuple[int, bool, bool, list[bytes], list[MemberRec
     except TarkeepError:  # of several faults in one place another may be found first
         return "refused"
     # without the newest time: if times are garbage it depends on the pieces, and only informs
-    return walk.members, walk.incremental, walk.has_unchanged, walk.roots, records
+    return walk.members, walk.incremental, walk.listed, walk.unchanged, walk.roots, records
 
 
 def tar(data: bytes) -> None:

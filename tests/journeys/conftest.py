@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from tests.support.desk import Desk
 from tests.support.machine import Machine
 from tests.support.npm import installed
+from tests.support.require import require
 from tests.support.server import LiveServer, live_server
 
 _numbers = itertools.count(1)
@@ -28,6 +30,13 @@ def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServ
     """A server for tests that use only their own profiles."""
     with live_server(tmp_path_factory.mktemp("shared") / "data") as server:
         yield server
+
+
+@pytest.fixture
+def attribute_tools() -> None:
+    """The commands that set extended attributes and ACLs."""
+    found = shutil.which("setfattr") and shutil.which("setfacl")
+    require("setfattr", bool(found), "apt install attr acl")
 
 
 @pytest.fixture

@@ -189,6 +189,6 @@ def check_joined(history: History, start: list[Step], further: list[tuple[bool, 
         found = extracted(b"".join(tarkeep.restore_tar(opened)), target)
         shutil.rmtree(target)
         assert found == below_root(look_at(history.root))
-        if tarkeep.make_plan("p", id).plan.is_sound:
+        if tarkeep.make_plan(tarkeep.load_points("p"), id).plan.is_sound:
             event("sound" + (", joined" if others else ""))
             assert history.restored(stored) == found

@@ -135,7 +135,7 @@ def test_whose_a_file_is(desk: Desk, type: str, form: str) -> None:
     check(desk, {full: first, other: attributes(desk.live, unit)}, unit)
 
 
-@pytest.mark.skipif(shutil.which("setfacl") is None, reason="needs setfacl and setfattr")
+@pytest.mark.usefixtures("attribute_tools")
 @pytest.mark.parametrize("listed", [True, False], ids=["with listings", "plain"])
 @pytest.mark.parametrize("type", ["INC", "DIFF"])
 def test_extended_attributes_and_acls(desk: Desk, type: str, listed: bool) -> None:
@@ -158,7 +158,7 @@ def test_extended_attributes_and_acls(desk: Desk, type: str, listed: bool) -> No
     check(desk, {full: first, other: attributes(desk.live)})
 
 
-@pytest.mark.skipif(shutil.which("setfattr") is None, reason="needs setfattr")
+@pytest.mark.usefixtures("attribute_tools")
 def test_an_attribute_that_a_directory_has_no_more(desk: Desk) -> None:
     """tar removes no attribute from an existing directory, so the server merges."""
     desk.do("mkdir -p src/d; echo x >src/d/x; setfattr -n user.gone -v 1 src/d; setfattr -n user.kept -v 2 src/d")

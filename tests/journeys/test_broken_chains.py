@@ -307,7 +307,7 @@ def test_a_damaged_or_removed_archive_takes_what_builds_on_it_with_it(tmp_path: 
             b"".join(tarkeep.restore_tar(opened))
         flipped = talking.get("/api/v1/profiles/flipped/points").json()["points"]
         gone = ArchiveId("removed", BackupType.INC, "1.tar.gz")
-        tarkeep.receive.settle.catalog.mark(gone, ArchiveState.TRASHED)
+        tarkeep.receive.begin_intake.settle.catalog.mark(gone, ArchiveState.TRASHED)
         tarkeep.receive.store.remove(gone)
         removed = talking.get("/api/v1/profiles/removed/points").json()["points"]
 

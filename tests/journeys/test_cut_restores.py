@@ -23,7 +23,7 @@ from tests.support.server import LiveServer, live_server
 from tests.support.trees import described, write
 
 _numbers = itertools.count(1)
-GO_ON = "run the same command again to go on"
+GO_ON = "run the same command again to continue"
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +144,7 @@ def test_what_is_not_of_the_restore_is_never_removed(machine: Machine, profile: 
     (into / "notes").write_text("mine")
 
     refused = restored(machine, *command, code=1)
-    assert "beside the part of a restore that was cut it holds notes" in refused
+    assert "it contains notes besides the part of an interrupted restore" in refused
     into.rename(machine.home / "kept")
     write(into, {"document/letter": b"another"})
     refused = restored(machine, *command, code=1)
@@ -172,7 +172,7 @@ def test_foreign_files_in_a_folder_of_the_restore_are_never_removed(
     mine.write_text("precious")
 
     refused = restored(machine, *command, code=1)
-    assert "it holds document/folder/mine; move that elsewhere" in refused
+    assert "it contains document/folder/mine besides the part of an interrupted restore" in refused
     assert mine.read_text() == "precious"
     mine.rename(machine.home / "mine")
     assert "all the same" in restored(machine, *command, "--check")
@@ -199,7 +199,7 @@ def test_where_nothing_came_nothing_is_left_and_nothing_else_is_said(machine: Ma
         said = restored(machine, "restore", profile, *map(str, options), code=int(code))
         assert "holds a part" not in said
         assert GO_ON not in said
-        assert "restore --merged" not in said
+        assert "--merged into a new directory" not in said
         assert {path.name for path in machine.home.iterdir()} == before
 
 
@@ -331,4 +331,4 @@ def test_beside_the_root_there_is_nothing(machine: Machine, profile: str) -> Non
     ran = machine.run("restore", profile, "--into", "/", "--overwrite", "--dry-run")
 
     assert ran.returncode == 2
-    assert "say with --work where to keep the archives" in ran.stderr
+    assert "give a folder for the archives with --work" in ran.stderr

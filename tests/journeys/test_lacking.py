@@ -66,7 +66,7 @@ def test_given_is_all_but_what_lacks(
                     assert machine.put(dump).status_code == 201
         if not is_missing:
             for number in harmed:
-                tarkeep.examine.catalog.mark(id_of(dumps[number], "harmed"), ArchiveState.DAMAGED)
+                tarkeep.examiner.catalog.mark(id_of(dumps[number], "harmed"), ArchiveState.DAMAGED)
 
         for number, dump in enumerate(dumps):
             if is_missing and number in harmed:
@@ -169,10 +169,10 @@ def test_a_damaged_archive_in_the_middle(tmp_path: Path, harm: Callable[[Path], 
             ["sh", tmp_path / "restore.sh", tmp_path / "by script"], capture_output=True, text=True, check=False
         )
         assert (done.returncode, look_at(tmp_path / "by script")) == (3, rest)
-        assert done.stderr.count("cannot be given back: its content is in INC/") == 20
+        assert done.stderr.count("cannot be restored: its content is in INC/") == 20
         beside = (tmp_path / "by script.tarkeep-gaps").read_bytes().splitlines()
         assert {line.partition(b"\t")[0] for line in beside} == lacking
 
-        # After it is sent again it is whole, and no name lacks.
+        # After it is sent again it is whole, and no name is missing.
         assert machine.put(dumps[1]).status_code in (200, 201)
         assert extracted(client.get(f"{machine.url}/restore.tar").content, tmp_path / "again") == live

@@ -39,7 +39,8 @@ def kept(data: Path) -> dict[str, bytes]:
 def test_it_opens_and_gives_everything_back(data: Path, tmp_path: Path) -> None:
     """Points with their evidence, each tree, the snapshot file, the upload that continues; no file is changed."""
     before = kept(data)
-    with live_server(data) as server, server.client() as client:
+    # the upload was left on a day that moves further away; by default it would be over after one day
+    with live_server(data, environment={"TARKEEP_UPLOAD_IDLE_HOURS": "1e6"}) as server, server.client() as client:
         points = client.get("/api/v1/profiles/web/points").json()["points"]
         trees = {}
         for point in points:

@@ -66,7 +66,7 @@ def test_all_answers_agree(server: tuple[httpx2.Client, Tarkeep], part: int) -> 
         for label, point in listed(client, base).items():
             agree(client, base, label, point)
         places = tarkeep.load_points(f"chain-{seed}").page(limit=100).places
-        assert list(places) == tarkeep.link_archives.in_memory(f"chain-{seed}")
+        assert list(places) == tarkeep.links.in_memory(f"chain-{seed}")
 
 
 def agree(client: httpx2.Client, base: str, label: str, point: dict[str, Any]) -> None:

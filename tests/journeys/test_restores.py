@@ -464,6 +464,6 @@ def test_a_plan_goes_around_renames_that_tar_carries_out_wrongly(server: LiveSer
     assert not made[-1].fits
     assert plan["sound"] is False
     assert (
-        "GNU tar, extracting one of these archives after the other, would not come to this tree" in plan["warnings"][0]
+        "GNU tar, extracting one of these archives after the other, would not produce this tree" in plan["warnings"][0]
     )
     assert comparable(made[-1], restored) == comparable(made[-1], made[-1].live)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import tempfile
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -147,7 +148,7 @@ class ServerMachine(RuleBasedStateMachine):
             return
         ids = [
             ArchiveId(one.profile, one.type, one.name)
-            for page in self.tarkeep.list_archives.all(principal=ANONYMOUS)
+            for page in self.tarkeep.list_all_archives(principal=ANONYMOUS)
             for one in page
         ]
         listed = {id: self.catalog.find(id) for id in ids}
@@ -169,7 +170,7 @@ class ServerMachine(RuleBasedStateMachine):
                 for id, content in self.stored.items()
                 if id.profile == profile
             ]
-            assert SyncReport.of(self.tarkeep.verify(mine, profile, principal=ANONYMOUS)).is_synchronized
+            assert SyncReport.of(self.tarkeep.verify(mine, partial(str, profile), principal=ANONYMOUS)).is_synchronized
 
     tarkeep: Tarkeep
 

@@ -423,6 +423,37 @@ def test_sending_again_is_success(machine: Machine) -> None:
 
 @each_shell
 @pytest.mark.parametrize("options", [[], ["--resume"]])
+def test_what_was_pruned_is_not_sent_again(shell: list[str], tmp_path: Path, options: list[str]) -> None:
+    """It would come back, and be removed by the next prune."""
+    rules = tmp_path / "profiles.toml"
+    rules.write_text(
+        "[laptop.retention]\nkeep_last = 1\nminimum_points = 0\nminimum_fulls = 1\n"
+        'minimum_age = "0d"\nlargest_share = 1.0\n'
+    )
+    with live_server(tmp_path / "data", "--profiles", str(rules)) as server:
+        machine = Machine(shell, tmp_path, server.url, "laptop")
+        machine.put("FULL/a.tar.gz")
+        machine.upload("--all")
+        machine.put("FULL/b.tar.gz")
+        machine.upload("--all")
+        subprocess.run(
+            [sys.executable, "-m", "tarkeep", "prune", "apply", "laptop", "--data", str(server.data)],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        kept = machine.stored()
+        assert list(kept) == ["FULL/b.tar.gz"]
+
+        run = machine.upload("--all", *options, RESUME_OVER="10")
+
+        assert (run.status, run.err) == (0, "")
+        assert run.lines[0] == "FULL/a.tar.gz: removed there by the retention policy, not sent again"
+        assert run.lines[-1].endswith(": 0 stored, 1 stored already, 0 failed, 1 removed there by the retention policy")
+        assert machine.stored() == kept
+
+
+@pytest.mark.parametrize("options", [[], ["--resume"]])
 @pytest.mark.parametrize("scopes", [["push"], ["pull", "push"]])
 def test_what_is_stored_is_not_sent_again(
     shell: list[str], tmp_path: Path, options: list[str], scopes: list[str]

@@ -57,7 +57,33 @@ EXPECTED: dict[tuple[str, str], Access] = {
         "GET /stats",
         "GET /api/v1/archives",
         "GET /api/v1/profiles",
+        "GET /api/v1/trash",
+        "GET /api/v1/jobs",
+        "GET /api/v1/jobs/{job}/runs",
+        "GET /api/v1/status",
     ),
+    **_rows(
+        (Scope.LIST,),
+        Where.PATH,
+        f"GET {PROFILE}/prune",
+        f"POST {PROFILE}/prune/simulate",
+        f"GET {ARCHIVE}/marks",
+        f"GET {PROFILE}/brake",
+        f"GET {PROFILE}/status",
+    ),
+    **_rows(
+        (Scope.PRUNE,),
+        Where.PATH,
+        f"POST {PROFILE}/prune",
+        f"POST {PROFILE}/prune/approve",
+        f"POST {ARCHIVE}/undelete",
+        f"PUT {ARCHIVE}/holds/{{hold}}",
+        f"PUT {ARCHIVE}/lock",
+    ),
+    **_rows(
+        (Scope.ADMIN,), Where.EVERY, "POST /api/v1/clock/accept", "POST /api/v1/jobs/{job}/run", "POST /api/v1/scrub"
+    ),
+    **_rows((Scope.ADMIN,), Where.PATH, f"DELETE {ARCHIVE}/holds/{{hold}}", f"DELETE {PROFILE}/brake"),
     **_rows(
         (Scope.LIST,),
         Where.PATH,

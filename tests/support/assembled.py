@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
+from functools import partial
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -13,6 +14,7 @@ from tarkeep.adapters.filesystem.archive_sums import MemorySums
 from tarkeep.adapters.filesystem.seek_indexes import MemorySeekIndexes
 from tarkeep.adapters.memory.catalog import MemoryCatalog
 from tarkeep.adapters.memory.member_records import MemoryMemberRecords
+from tarkeep.adapters.memory.scrub_table import MemoryScrubTable
 from tarkeep.adapters.memory.store import MemoryArchiveStore
 from tarkeep.adapters.memory.upload_sessions import MemoryUploadSessions
 from tarkeep.adapters.process.hashing import HashlibHasher
@@ -32,10 +34,12 @@ from tarkeep.domain.ports.members import MemberRecords
 from tarkeep.domain.ports.notifier import Notifier
 from tarkeep.domain.ports.store import ArchiveStore
 from tarkeep.domain.ports.sums import ArchiveSums
-from tarkeep.domain.ports.system import IdSource
+from tarkeep.domain.ports.system import ClockNotes, IdSource
 from tarkeep.domain.ports.uploads import UploadSessions
+from tarkeep.domain.profiles.rules import NO_RULES, Rules
 from tarkeep.domain.usecases.linking.see_point import Seeing
 from tarkeep.domain.usecases.receiving.outcome import SameName
+from tarkeep.entrypoints.wiring.jobs import ScrubPlan
 from tarkeep.entrypoints.wiring.tarkeep import Tarkeep, assemble, reading
 from tests.support.clocks import FixedClock, SequenceIds
 
@@ -55,6 +59,9 @@ def assembled(
     sums: ArchiveSums | None = None,
     ids: IdSource | None = None,
     notifier: Notifier | None = None,
+    rules: Rules = NO_RULES,
+    clock_notes: ClockNotes | None = None,
+    scrubs: ScrubPlan | None = None,
 ) -> Tarkeep:
     """Tarkeep over these adapters, without waiting: a name that is held is refused at once."""
     hasher = HashlibHasher()
@@ -70,16 +77,24 @@ def assembled(
         clock=clock,
         ids=ids if ids is not None else SequenceIds(),
         names=ProcessNameLocks(),
+        scrub_plan=scrubs or ScrubPlan(MemoryScrubTable(list)),
         max_bytes=MAX_BYTES,
         sessions=sessions if sessions is not None else MemoryUploadSessions(),
         upload_locks=ProcessUploadLocks(),
-        unpacker=TargzUnpacker(read.surely, MemorySeekIndexes()),
+        unpacker=TargzUnpacker(partial(read, sums_first=True), MemorySeekIndexes()),
         pack=gzipped,
         same_name=same_name,
         token_store=None,
+        rules=rules,
+        clock_notes=clock_notes,
     )
-    settle = evolve(tarkeep.receive.settle, patience=timedelta(0))
-    return evolve(tarkeep, receive=evolve(tarkeep.receive, settle=settle))
+    intake = tarkeep.receive.begin_intake
+    intake = evolve(intake, settle=evolve(intake.settle, patience=timedelta(0)))
+    return evolve(
+        tarkeep,
+        receive=evolve(tarkeep.receive, begin_intake=intake),
+        receive_late_offer=evolve(tarkeep.receive_late_offer, begin_intake=intake),
+    )
 
 
 @define
@@ -96,6 +111,18 @@ class Notices:
 
     def whole(self, id: ArchiveId) -> None:
         self.told.append((str(id), "whole"))
+
+    def unstable(self, id: ArchiveId, what: str) -> None:
+        self.told.append((str(id), f"unstable: {what}"))
+
+    def mended(self, id: ArchiveId, what: str) -> None:
+        self.told.append((str(id), f"mended: {what}"))
+
+    def suspicious(self, id: ArchiveId, why: str) -> None:
+        self.told.append((str(id), f"suspicious: {why}"))
+
+    def unjudged(self, id: ArchiveId, why: str) -> None:
+        self.told.append((str(id), f"not judged: {why}"))
 
 
 class NothingSeen(Seeing):
@@ -118,7 +145,13 @@ class InMemory:
     records: MemoryMemberRecords = field(factory=MemoryMemberRecords)
     notices: Notices = field(factory=Notices)
     sums: MemorySums = field(factory=MemorySums)
+    rules: Rules = NO_RULES
+    scrubs: ScrubPlan = field()
     store: MemoryArchiveStore = field()
+
+    @scrubs.default
+    def _scrubs(self) -> ScrubPlan:
+        return ScrubPlan(self.catalog.scrubs)
 
     @store.default
     def _store(self) -> MemoryArchiveStore:
@@ -135,6 +168,8 @@ class InMemory:
             records=self.records,
             sums=self.sums,
             notifier=self.notices,
+            rules=self.rules,
+            scrubs=self.scrubs,
         )
 
 

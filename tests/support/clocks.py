@@ -16,13 +16,22 @@ class FixedClock:
     """A `Clock` that stands still until it is advanced."""
 
     moment: datetime = NOON
+    passed: timedelta = timedelta()
 
     def now(self) -> datetime:
         return self.moment
 
+    def monotonic(self) -> timedelta:
+        return self.passed
+
     def advance(self, duration: timedelta) -> None:
         """Let *duration* pass."""
         self.moment += duration
+        self.passed += duration
+
+    def jump(self, distance: timedelta) -> None:
+        """Set the clock, without any time passing."""
+        self.moment += distance
 
 
 @define

@@ -9,16 +9,29 @@ digests, tokens, times, and whatever ``...`` or a variable stands for). Other bl
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 
 from attrs import define, field, frozen
 
 ROOT = Path(__file__).parents[2]
+
+
+def script(name: str) -> ModuleType:
+    """The module ``scripts/NAME.py``, which is in no package."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
 
 _BLOCK = re.compile(r"^( *)```([\w-]*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 _MARK = "@@@ "

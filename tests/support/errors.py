@@ -5,10 +5,12 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import attrs
 
 import tarkeep.domain
+from tarkeep.domain.errors.client import PrivateFolder
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.tarkeep_error import TarkeepError
 
@@ -20,6 +22,8 @@ _VALUES: dict[str, object] = {
     "bytes": b"x",
     "ArchiveId": ID,
     "BackupType": BackupType.FULL,
+    "PrivateFolder": PrivateFolder.WORK,
+    "datetime": datetime(2026, 11, 1, tzinfo=UTC),
 }
 
 

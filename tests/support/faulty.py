@@ -45,7 +45,7 @@ class FaultyCatalog(MemoryCatalog):
 
 @define(eq=False, kw_only=True)
 class FaultyStore(MemoryArchiveStore):
-    """An `ArchiveStore` that fails according to *fault*: begin, read, or a writer's write, seal or publish."""
+    """An `ArchiveStore` that fails according to *fault*: begin, read, or a call of a writer."""
 
     fault: Fault
 
@@ -85,9 +85,9 @@ class _FaultyWriter:
         self._fault.at("write")
         self._inner.write(block)
 
-    def seal(self, sidecar: bytes) -> None:
-        self._fault.at("seal")
-        self._inner.seal(sidecar)
+    def seal(self, sidecar: bytes, marks: bytes | None = None) -> None:
+        self._fault.at("seal" if marks is None else "seal with marks")
+        self._inner.seal(sidecar, marks)
 
     def publish(self, id: ArchiveId) -> None:
         self._fault.at("publish")

@@ -1,4 +1,4 @@
-"""Damage to stored archives: bits flip, and ends are lost. A store keeps its files read-only."""
+"""Damage to stored archives: bits flip, ends are lost, another thing takes the place. Stores keep files read-only."""
 
 from __future__ import annotations
 
@@ -18,3 +18,18 @@ def cut(file: Path) -> None:
     """Cut off the second half."""
     file.chmod(0o600)
     os.truncate(file, file.stat().st_size // 2)
+
+
+def put_instead(path: Path, how: str) -> None:
+    """Put at *path*, which must be free: a ``dead link``, ``loop``, empty ``file``, empty ``folder`` or ``pipe``."""
+    match how:
+        case "dead link":
+            path.symlink_to(path.with_name("nowhere"))
+        case "loop":
+            path.symlink_to(path.name)
+        case "file":
+            path.touch()
+        case "folder":
+            path.mkdir()
+        case "pipe":
+            os.mkfifo(path)

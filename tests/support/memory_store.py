@@ -10,6 +10,7 @@ def reopened(store: MemoryArchiveStore) -> MemoryArchiveStore:
     successor = MemoryArchiveStore(store._clock, store.free_bytes)
     with store._lock:
         successor.archives.update(store.archives)
+        successor.in_trash.update(store.in_trash)
         successor._staging.update(store._staging)
     return successor
 

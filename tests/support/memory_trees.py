@@ -55,17 +55,18 @@ def names_after(tars: Iterable[tuple[ArchiveId, bytes]]) -> dict[bytes, Name]:
         for member in members_of(tar):
             content = tar[member.data_at : member.data_at + member.stored_bytes]
             names[member.path] = Name(member, archive, content)
-            if member.listing is not None:
-                for one in [one for one in names if _is_unlisted(one, member)]:
-                    del names[one]
+            for one in [one for one in names if _ends(one, member)]:
+                del names[one]
     return names
 
 
-def _is_unlisted(path: bytes, directory: Member) -> bool:
-    assert directory.listing is not None
-    if path == directory.path or not is_at_or_below(path, directory.path):
+def _ends(path: bytes, member: Member) -> bool:
+    """Whether nothing is at *path* after *member*: a file is in the place of its directory, or a dumpdir omits it."""
+    if path == member.path or not is_at_or_below(path, member.path):
         return False
-    return path[len(directory.path) + 1 :].split(b"/")[0] not in directory.listing.names
+    if member.listing is None:
+        return member.type is not MemberType.DIRECTORY
+    return path[len(member.path) + 1 :].split(b"/")[0] not in member.listing.names
 
 
 def is_at_or_below(path: bytes, place: bytes) -> bool:

@@ -515,6 +515,7 @@ class _Overlay:
             return
         directory, name = split(path)
         if letter == DIRECTORY:
+            self._forget({path})
             tree._directory(path)  # replaces a file of this name
             tables[directory][name] = value
             return
@@ -528,10 +529,17 @@ class _Overlay:
         if tables.get(path):
             tree._gap(path, GapKind.IN_THE_WAY)  # tar removes an empty directory only
             return
+        below = path + b"/"
+        self._forget({path, *(gap.path for gap in tree._gaps if gap.path.startswith(below))})
         tables.pop(path, None)
         tree._put(directory, name, value)
         if content != value:
             tree._links[value] = content
+
+    def _forget(self, paths: set[bytes]) -> None:
+        """Drop the gaps at *paths*, whose members are no longer wanted."""
+        kinds = (GapKind.IN_THE_WAY, GapKind.NO_TARGET)
+        self._tree._gaps[:] = [gap for gap in self._tree._gaps if gap.kind not in kinds or gap.path not in paths]
 
     def _is_below_a_file(self, path: bytes) -> bool:
         tables = self._tree._tables

@@ -40,6 +40,9 @@ class StoreDoor(Protocol):
     def change(self, id: ArchiveId, content: bytes) -> None:
         """Replace the stored bytes by other ones."""
 
+    def quarantined(self, id: ArchiveId) -> list[bytes]:
+        """The replaced bytes of *id* that are in the quarantine."""
+
     def lose_sidecar(self, id: ArchiveId) -> None:
         """Remove the side-car and leave the bytes."""
 
@@ -74,6 +77,9 @@ class MemoryDoor:
     def change(self, id: ArchiveId, content: bytes) -> None:
         self.store.archives[id].content = content
 
+    def quarantined(self, id: ArchiveId) -> list[bytes]:
+        return [content for whose, content, _ in self.store.in_quarantine if whose == id]
+
     def lose_sidecar(self, id: ArchiveId) -> None:
         self.store.archives[id].sidecar = None
 
@@ -104,6 +110,17 @@ class FilesystemDoor:
     def sidecar(self, id: ArchiveId) -> Path:
         return self.file(id).with_name(id.name + ".json")
 
+    def publish_leaving_a_staged_name(self, id: ArchiveId, upload: str, content: bytes) -> None:
+        """As a crash does that comes between publishing *upload* and removing its name in staging."""
+        with self.store.resume(upload, 0) as writer:
+            writer.write(content)
+            writer.seal(b"{}")
+            staged = next(path for path in (self.path / "staging").iterdir() if path.suffix == ".part")
+            copy = staged.with_name("kept")
+            copy.hardlink_to(staged)
+            writer.publish(id)
+        copy.rename(staged)
+
     def staging_is_empty(self) -> bool:
         return not list((self.path / "staging").iterdir())
 
@@ -116,6 +133,10 @@ class FilesystemDoor:
     def change(self, id: ArchiveId, content: bytes) -> None:
         self.file(id).chmod(0o600)
         self.file(id).write_bytes(content)
+
+    def quarantined(self, id: ArchiveId) -> list[bytes]:
+        folder = self.path / "quarantine" / id.profile / id.type.value
+        return [file.read_bytes() for file in sorted(folder.glob(f"{id.name}.*"))]
 
     def lose_sidecar(self, id: ArchiveId) -> None:
         self.sidecar(id).unlink()

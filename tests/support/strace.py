@@ -7,6 +7,7 @@ the K-th such call of the request that runs while strace is attached.
 
 from __future__ import annotations
 
+import os
 import re
 import select
 import shutil
@@ -31,9 +32,16 @@ class Running(Protocol):
 
 
 @contextmanager
-def attached(process: Running, log: Path, *options: str, kills: bool = False) -> Iterator[None]:
-    """Attach strace to every thread of *process*, with *options*, logging to *log*; if it *kills*, wait for that."""
-    command = ["strace", "-f", "-y", "-o", str(log), *options, "-p", str(process.pid)]
+def attached(
+    process: Running, log: Path, *options: str, kills: bool = False, thread: int | None = None
+) -> Iterator[None]:
+    """
+    Attach strace to every thread of *process*, or to one *thread*, with *options*, logging to *log*.
+
+    If it *kills*, wait for that.
+    """
+    whom = ["-f", "-p", str(process.pid)] if thread is None else ["-p", str(thread)]
+    command = ["strace", "-y", "-o", str(log), *options, *whom]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as strace:
         assert strace.stderr is not None
         is_there, _, _ = select.select([strace.stderr], [], [], 60)
@@ -53,6 +61,17 @@ def attached(process: Running, log: Path, *options: str, kills: bool = False) ->
                 process.wait(10)  # as above: the injection killed it after all; otherwise this is a failure
             finally:
                 strace.kill()
+
+
+def thread_of_jobs(process: Running) -> int:
+    """
+    The thread of a server that runs its jobs: of those with a low priority the first.
+
+    Another one comes later, with archives, whose members it records.
+    """
+    threads = [int(path.name) for path in Path("/proc", str(process.pid), "task").iterdir()]
+    least = os.getpriority(os.PRIO_PROCESS, process.pid)
+    return min(thread for thread in threads if os.getpriority(os.PRIO_PROCESS, thread) > least)
 
 
 def require_strace(folder: Path) -> None:
@@ -113,7 +132,7 @@ def calls(log: Path) -> list[Call]:
     begun: dict[str, tuple[str, str, int]] = {}
     found = []
     for number, line in enumerate(log.read_text(errors="replace").splitlines()):
-        thread, _, text = line.partition(" ")
+        thread, _, text = line.partition(" ") if line[:1].isdigit() else ("", "", line)  # of one thread: no number
         text = text.strip()
         if match := _WHOLE.fullmatch(text):
             found.append(Call(match[1], match[2], match[3], number, number))

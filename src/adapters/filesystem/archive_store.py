@@ -7,13 +7,17 @@ long: staging, sealing and publishing keep one promise together, and each relies
     DATA/archives/<profile>/<TYPE>/<name>.tar.gz         mode 0400, never written to again
     DATA/archives/<profile>/<TYPE>/<name>.tar.gz.json    its side-car
     DATA/archives/<profile>/<TYPE>/<name>.tar.gz.snar    tar's snapshot file as this dump left it, if it was sent
-    DATA/staging/<id>.part, <id>.json                    the same two before they are published; the .part of a
-                                                         resumable upload stays between its requests
+    DATA/archives/<profile>/<TYPE>/<name>.tar.gz.marks   holds and lock, if there was any
+    DATA/trash/                                          see `archives.trash_folder`
+    DATA/quarantine/                                     see `archives.quarantine`
+    DATA/staging/<id>.part, <id>.json, <id>.marks        the same before they are published; the .part of a resumable
+                                                         upload stays between its requests
 
 An archive exists from the moment its ``.tar.gz`` has its name; the side-car is linked before and unlinked after, so
-a reader that sees the archive finds the side-car. This order makes an acknowledged archive survive a power cut: bytes
-and side-car are fsynced in staging, then linked (link, not rename: rename would silently replace a stored archive),
-then the directory is fsynced, and only then does `publish` return. A failed fsync is final, because the kernel reports
+a reader that sees the archive finds the side-car. The same holds for marks that it is published with: nobody sees it
+without them. This order makes an acknowledged archive survive a power cut: bytes, side-car and marks are fsynced in
+staging, then linked (link, not rename: rename would silently replace a stored archive), then the directory is fsynced,
+and only then does `publish` return. A failed fsync is final, because the kernel reports
 it once and marks the lost pages clean; the store drops the archive it was for.
 
 Every name below ``archives`` is opened relative to its directory and without following symbolic links, so that no name
@@ -41,35 +45,43 @@ from ...domain.errors.archives import AlreadyPublished, ArchiveCorrupt, ArchiveN
 from ...domain.errors.capacity import BackendUnavailable
 from ...domain.identity.archive_id import ArchiveId, BackupType
 from ...domain.identity.invalid import InvalidName
-from ...domain.ports.store import ArchiveReader, Block, StoredArchive
+from ...domain.ports.store import ArchiveReader, Block, StoredArchive, TrashedArchive
 from ...domain.ports.system import IdSource
 from ..process.os_errors import translated
 from ..process.shared_syncs import SharedSyncs
+from .archives.archive_files import (
+    MARKS_SUFFIX,
+    SIDECAR_SUFFIX,
+    SNAPSHOT_SUFFIX,
+    is_there,
+    look_at,
+    read_marks,
+    unlink_beside,
+    unlink_files,
+)
+from .archives.archive_marks import replace_marks
+from .archives.medium_reader import read_medium
+from .archives.packed_snapshot import MAGIC, SIZE, SnapshotReader, are_equal, packed
+from .archives.quarantine import Quarantine
+from .archives.staged_file import StagedFile
+from .archives.trash_folder import TrashFolder
+from .archives.type_folders import TypeFolders
 from .data_directory import DataDirectory
 from .durable_file import fsync_directory
 from .open_files import (
-    TYPE_WORDS,
     create,
     create_anew,
     create_or_open,
     cut_to,
     fsync_directories,
-    is_profile,
     is_regular,
-    made_directory,
     names_in,
     open_regular,
-    opened_directory,
-    read_whole,
     unlink,
 )
-from .packed_snapshot import MAGIC, SIZE, SnapshotReader, are_equal, packed
 
-SIDECAR_SUFFIX = ".json"
-SNAPSHOT_SUFFIX = ".snar"
-
-_ARCHIVE_SUFFIX = ".tar.gz"
 _PART_SUFFIX = ".part"
+_STAGED_SUFFIXES = (_PART_SUFFIX, SIDECAR_SUFFIX, MARKS_SUFFIX)
 _BLOCK_BYTES = 256 << 10  # a slow reader holds one block; a fast one is given several at once
 
 # POSIX_FADV_DONTNEED makes the kernel start writing the dirty pages of the range and forget the clean ones: seal waits
@@ -87,12 +99,19 @@ class FilesystemArchiveStore:
     _data: DataDirectory
     _ids: IdSource
     _open_writers: set[str] = field(factory=set, init=False, repr=False)
-    _durable: set[tuple[str, str]] = field(factory=set, init=False, repr=False)
+    _archives: TypeFolders = field(init=False, repr=False)
+    _trash: TrashFolder = field(init=False, repr=False)
+    _quarantine: Quarantine = field(init=False, repr=False)
     _syncs: SharedSyncs = field(factory=SharedSyncs, init=False, repr=False)
     # Publishing and removing one archive exclude each other; two archives rarely do, so that several share a sync.
     _turns: tuple[threading.Lock, ...] = field(
         factory=lambda: tuple(threading.Lock() for _ in range(64)), init=False, repr=False
     )
+
+    def __attrs_post_init__(self) -> None:
+        self._archives = TypeFolders(self._data.archives)
+        self._quarantine = Quarantine(TypeFolders(self._data.quarantine))
+        self._trash = TrashFolder(self._archives, TypeFolders(self._data.trash), self._written)
 
     @classmethod
     def open(cls, path: Path, *, ids: IdSource) -> FilesystemArchiveStore:
@@ -106,10 +125,18 @@ class FilesystemArchiveStore:
         try:
             with translated(writing=True):
                 fsync_directories(data.archives)
+                fsync_directories(data.trash)
+                store = cls(data, ids)
+                store._trash.finish_moves()
         except BaseException:
             data.close()
             raise
-        return cls(data, ids)
+        return store
+
+    @property
+    def id(self) -> str:
+        """The id of the data directory."""
+        return self._data.id
 
     def begin(self) -> _Writer:
         id = self._ids.new()
@@ -150,32 +177,31 @@ class FilesystemArchiveStore:
             self._unlink_staged(upload)
 
     def read(self, id: ArchiveId, start: int = 0, stop: int | None = None) -> ArchiveReader:
-        with translated(looking_for=id), self._directory_of(id.profile, id.type) as directory:
+        with translated(looking_for=id), self._archives.opened(id.profile, id.type) as directory:
             return _reader(id, id.name, directory, start, stop)
 
+    def reread(self, id: ArchiveId) -> ArchiveReader:
+        with translated(looking_for=id), self._archives.opened(id.profile, id.type) as directory:
+            return read_medium(id, directory)
+
     def stat(self, id: ArchiveId) -> StoredArchive:
-        with translated(looking_for=id), self._directory_of(id.profile, id.type) as directory:
+        with translated(looking_for=id), self._archives.opened(id.profile, id.type) as directory:
             found = look_at(id, directory)
         if found is None:
             raise ArchiveNotFound(str(id))
         return found
 
     def scan(self) -> Iterator[StoredArchive]:
-        with translated():
-            profiles = names_in(self._data.archives)
-        for profile in sorted(filter(is_profile, profiles)):
-            for word in TYPE_WORDS:
-                yield from self._scan_directory(profile, BackupType(word))
+        for profile, type in self._archives.all():
+            yield from self._scan_directory(profile, type)
 
     def annotate(self, id: ArchiveId, sidecar: bytes, instead_of: bytes | None = None) -> None:
-        with self.begin() as writer:
-            writer.seal(sidecar)
-            with self._turn_of(id):
-                if self.stat(id).sidecar not in (None, instead_of):
-                    raise AlreadyPublished(id)
-                with translated(writing=True), self._directory_of(id.profile, id.type) as directory:
-                    self._rename_staged(writer.id, SIDECAR_SUFFIX, id.name + SIDECAR_SUFFIX, directory)
-                    os.fsync(directory)
+        with translated(writing=True), self._written(sidecar) as staged, self._turn_of(id):
+            if self.stat(id).sidecar not in (None, instead_of):
+                raise AlreadyPublished(id)
+            with self._archives.opened(id.profile, id.type) as directory:
+                staged.move_to(id.name + SIDECAR_SUFFIX, directory)
+                os.fsync(directory)
 
     def keep_snapshot(self, id: ArchiveId, blocks: Iterable[Block], *, replace: bool = False) -> None:
         self.stat(id)  # raises if the archive is missing; nothing else need be read
@@ -187,7 +213,7 @@ class FilesystemArchiveStore:
                 self.stat(id)
                 with (
                     translated(writing=True),
-                    self._directory_of(id.profile, id.type) as directory,
+                    self._archives.opened(id.profile, id.type) as directory,
                     ExitStack() as undo,
                 ):
                     if is_regular(id.name + SNAPSHOT_SUFFIX, directory) is None:
@@ -205,7 +231,7 @@ class FilesystemArchiveStore:
 
     def snapshot(self, id: ArchiveId) -> ArchiveReader:
         try:
-            with translated(looking_for=id), self._directory_of(id.profile, id.type) as directory:
+            with translated(looking_for=id), self._archives.opened(id.profile, id.type) as directory:
                 if is_regular(id.name, directory) is not None:
                     return _snapshot_reader(id, _reader(id, id.name + SNAPSHOT_SUFFIX, directory))
         except ArchiveNotFound:
@@ -213,31 +239,75 @@ class FilesystemArchiveStore:
         raise SnapshotNotFound(id)
 
     def ids(self) -> Iterator[ArchiveId]:
-        return self._ids_of("")
+        return self._archives.ids("")
 
     def snapshots(self) -> Iterator[ArchiveId]:
-        return self._ids_of(SNAPSHOT_SUFFIX)
-
-    def _ids_of(self, suffix: str) -> Iterator[ArchiveId]:
-        """The archives whose name followed by *suffix* is the name of a file."""
-        with translated():
-            profiles = names_in(self._data.archives)
-        for profile in sorted(filter(is_profile, profiles)):
-            for word in TYPE_WORDS:
-                yield from self._ids_in(profile, BackupType(word), suffix)
+        return self._archives.ids(SNAPSHOT_SUFFIX)
 
     def remove(self, id: ArchiveId) -> None:
         with (
             self._turn_of(id),
             translated(writing=True),
             suppress(FileNotFoundError, NotADirectoryError),
-            self._directory_of(id.profile, id.type) as inside,
+            self._archives.opened(id.profile, id.type) as inside,
         ):
-            unlink(id.name, inside)
-            unlink(id.name + SNAPSHOT_SUFFIX, inside)
-            unlink(id.name + SIDECAR_SUFFIX, inside)
+            unlink_files(id, inside)
             # Even if the file was already gone: an earlier removal may have been cut off before its fsync.
             os.fsync(inside)
+
+    # -- marks and the trash -------------------------------------------------------------------------------------
+
+    def marks(self, id: ArchiveId) -> bytes | None:
+        with self._turn_of(id), translated(), self._place_of(id) as directory:
+            return read_marks(id, directory)
+
+    def mark(self, id: ArchiveId, marks: bytes, instead_of: bytes | None) -> None:
+        with translated(writing=True), self._written(marks) as staged, self._turn_of(id), self._place_of(id) as inside:
+            replace_marks(id, staged, instead_of, inside)
+
+    def marked(self, profile: str | None = None) -> Iterator[ArchiveId]:
+        yield from sorted({*self._archives.ids(MARKS_SUFFIX, profile), *self._trash.trash.ids(MARKS_SUFFIX, profile)})
+
+    def trash(self, id: ArchiveId, note: bytes, now: datetime) -> None:
+        with self._turn_of(id), translated(writing=True):
+            self._trash.take_in(id, note, now)
+
+    def untrash(self, id: ArchiveId) -> None:
+        with self._turn_of(id), translated(writing=True):
+            self._trash.give_back(id)
+
+    def trashed(self) -> Iterator[TrashedArchive]:
+        return self._trash.all()
+
+    def note(self, id: ArchiveId) -> bytes | None:
+        with translated():
+            return self._trash.note(id)
+
+    def purge(self, id: ArchiveId, note: bytes, now: datetime) -> None:
+        with self._turn_of(id), translated(writing=True):
+            self._trash.purge(id, note, now)
+
+    def forget(self, id: ArchiveId) -> None:
+        with self._turn_of(id), translated(writing=True):
+            self._trash.forget(id)
+
+    @contextmanager
+    def _place_of(self, id: ArchiveId) -> Iterator[int]:
+        """The directory that holds the archive."""
+        with (
+            self._archives.opened_if_there(id.profile, id.type) as archives,
+            self._trash.trash.opened_if_there(id.profile, id.type) as trash,
+        ):
+            for directory in (archives, trash):
+                if directory is not None and is_there(id, directory):
+                    yield directory
+                    return
+        raise ArchiveNotFound(str(id))
+
+    # -- the medium ----------------------------------------------------------------------------------------------
+
+    def empty_quarantine(self, older_than: datetime) -> int:
+        return self._quarantine.empty(older_than)
 
     def usage(self) -> Usage:
         with translated():
@@ -252,7 +322,7 @@ class FilesystemArchiveStore:
             with os.scandir(self._data.staging) as entries:
                 for entry in entries:
                     id, dot, suffix = entry.name.rpartition(".")
-                    if dot + suffix in (_PART_SUFFIX, SIDECAR_SUFFIX) and entry.is_file(follow_symlinks=False):
+                    if dot + suffix in _STAGED_SUFFIXES and entry.is_file(follow_symlinks=False):
                         with suppress(FileNotFoundError):  # its writer has just finished
                             seconds = entry.stat(follow_symlinks=False).st_mtime
                             touched[id] = max(touched.get(id, seconds), seconds)
@@ -295,26 +365,47 @@ class FilesystemArchiveStore:
     def _staged(self, id: str, suffix: str) -> str:
         return f"{self._data.staging}/{id}{suffix}"
 
-    def _unlink_staged(self, id: str) -> None:
+    @contextmanager
+    def _written(self, content: bytes) -> Iterator[StagedFile]:
+        """*content* as a durable file in staging, which is gone afterwards if it has not moved to its place."""
+        id = self._ids.new()
+        self._open_writers.add(id)
         try:
-            unlink(self._staged(id, _PART_SUFFIX))
+            staged = StagedFile.written(self._staged(id, SIDECAR_SUFFIX), content)
+            try:
+                yield staged
+            finally:
+                staged.drop()
         finally:
-            unlink(self._staged(id, SIDECAR_SUFFIX))
+            self._open_writers.discard(id)
+
+    def _write_staged_marks(self, id: str, marks: bytes) -> None:
+        path = self._staged(id, MARKS_SUFFIX)
+        unlink(path)  # from an earlier seal
+        StagedFile.written(path, marks)
+
+    def _unlink_staged(self, id: str) -> None:
+        with ExitStack() as stack:
+            for suffix in reversed(_STAGED_SUFFIXES):  # the last one put on a stack is called first
+                stack.callback(unlink, self._staged(id, suffix))
 
     def _forget_writer(self, id: str) -> None:
         self._open_writers.discard(id)
 
-    def _publish(self, staged: str, id: ArchiveId) -> None:
-        with self._turn_of(id), self._made_directory_of(id) as directory:
-            if is_regular(id.name, directory) is not None:
+    def _publish(self, staged: str, id: ArchiveId, *, has_marks: bool) -> None:
+        with self._turn_of(id), self._archives.made(id.profile, id.type) as directory:
+            if is_there(id, directory) or self._trash.holds(id):
                 raise AlreadyPublished(id)
-            # Left by a crash in the middle of publishing or removing.
-            unlink(id.name + SIDECAR_SUFFIX, directory)
-            unlink(id.name + SNAPSHOT_SUFFIX, directory)
-            self._link(staged, id, directory)
+            unlink_beside(id, directory)  # left by a crash in the middle of publishing or removing
+            with ExitStack() as undo:
+                if has_marks:
+                    self._link_staged(staged, MARKS_SUFFIX, id.name + MARKS_SUFFIX, directory, undo)
+                self._link(staged, id, directory)
+                undo.pop_all()
 
     def _replace(self, staged: str, id: ArchiveId) -> None:
-        with self._turn_of(id), self._made_directory_of(id) as directory:
+        with self._turn_of(id), self._archives.made(id.profile, id.type) as directory:
+            self._quarantine.take_in(id, directory, self._ids.new())
             unlink(id.name, directory)
             unlink(id.name + SIDECAR_SUFFIX, directory)
             self._link(staged, id, directory)
@@ -342,53 +433,11 @@ class FilesystemArchiveStore:
     def _turn_of(self, id: ArchiveId) -> threading.Lock:
         return self._turns[hash(id) % len(self._turns)]
 
-    @contextmanager
-    def _directory_of(self, profile: str, type: BackupType) -> Iterator[int]:
-        with (
-            opened_directory(self._data.archives) as archives,
-            opened_directory(profile, archives) as outer,
-            opened_directory(type.value, outer) as inner,
-        ):
-            yield inner
-
-    @contextmanager
-    def _made_directory_of(self, id: ArchiveId) -> Iterator[int]:
-        with ExitStack() as opened:
-            yield self._opened_or_made(id, opened)
-
-    def _opened_or_made(self, id: ArchiveId, opened: ExitStack) -> int:
-        key = (id.profile, id.type.value)
-        if key in self._durable:
-            with suppress(FileNotFoundError):  # removed since by another process
-                return opened.enter_context(self._directory_of(id.profile, id.type))
-        archives = opened.enter_context(opened_directory(self._data.archives))
-        is_new = made_directory(id.profile, archives)
-        profile = opened.enter_context(opened_directory(id.profile, archives))
-        is_new |= made_directory(id.type.value, profile)
-        # Once per process even for existing directories: the process that made them may have died before the fsync.
-        if is_new or key not in self._durable:
-            os.fsync(profile)
-            os.fsync(archives)
-            self._durable.add(key)
-        return opened.enter_context(opened_directory(id.type.value, profile))
-
-    def _ids_in(self, profile: str, type: BackupType, suffix: str) -> Iterator[ArchiveId]:
-        names: list[str] = []
-        with (
-            translated(),
-            suppress(FileNotFoundError, NotADirectoryError),
-            self._directory_of(profile, type) as directory,
-        ):
-            names = [name for name in names_in(directory) if name.endswith(_ARCHIVE_SUFFIX + suffix)]
-        for name in names:
-            with suppress(InvalidName):
-                yield ArchiveId(profile, type, name.removesuffix(suffix))
-
     def _scan_directory(self, profile: str, type: BackupType) -> Iterator[StoredArchive]:
         with ExitStack() as stack:
             with translated():
                 try:
-                    directory = stack.enter_context(self._directory_of(profile, type))
+                    directory = stack.enter_context(self._archives.opened(profile, type))
                 except (FileNotFoundError, NotADirectoryError):
                     return
                 names = names_in(directory)
@@ -413,6 +462,7 @@ class _Writer:
     _is_sealed: bool = False
     _is_published: bool = False
     _has_failed: bool = False
+    _has_marks: bool = False
     _outlives: bool = False  # the bytes stay in staging when the writer is closed
 
     def write(self, block: Block) -> None:
@@ -441,9 +491,12 @@ class _Writer:
             self._file.seek(size_bytes)
             self.size_bytes = size_bytes
 
-    def seal(self, sidecar: bytes) -> None:
+    def seal(self, sidecar: bytes, marks: bytes | None = None) -> None:
         with self._step():
             self._is_sealed = False
+            self._has_marks = marks is not None
+            if marks is not None:
+                self._store._write_staged_marks(self.id, marks)
             # The name in staging is not made durable: after a power cut nothing looks for it there.
             with create_anew(self._store._staged(self.id, SIDECAR_SUFFIX), 0o400) as file:
                 rest = memoryview(sidecar)
@@ -461,7 +514,7 @@ class _Writer:
             self._is_sealed = True
 
     def publish(self, id: ArchiveId) -> None:
-        self._make_visible(id, self._store._publish)
+        self._make_visible(id, partial(self._store._publish, has_marks=self._has_marks))
 
     def replace(self, id: ArchiveId) -> None:
         self._make_visible(id, self._store._replace)
@@ -573,17 +626,3 @@ def _snapshot_reader(id: ArchiveId, written: _Reader) -> ArchiveReader:
     if head == MAGIC and len(tail) == SIZE.size:
         (size_bytes,) = SIZE.unpack(tail)
     return SnapshotReader(id, written, size_bytes)
-
-
-def look_at(id: ArchiveId, directory: int) -> StoredArchive | None:
-    """The archive published under *id*, with the side-car of those very bytes; None if nothing is published."""
-    seen = is_regular(id.name, directory)
-    while seen is not None:
-        sidecar = read_whole(id.name + SIDECAR_SUFFIX, directory)
-        has_snapshot = is_regular(id.name + SNAPSHOT_SUFFIX, directory) is not None
-        # Checked again, because the archive may have been removed since, and even another one published.
-        still = is_regular(id.name, directory)
-        if still is not None and (still.st_ino, still.st_mtime_ns) == (seen.st_ino, seen.st_mtime_ns):
-            return StoredArchive(id, seen.st_size, sidecar, has_snapshot)
-        seen = still
-    return None

@@ -6,12 +6,16 @@ The directory that holds everything of one server: its layout, its marker, and t
     DATA/archives/   published archives and their side-cars
     DATA/staging/    archives on their way in
     DATA/trash/      archives on their way out
+    DATA/quarantine/ damaged bytes that were replaced; made when it is needed
     DATA/members/    records of archives' members, a cache
     DATA/seek/       seek indexes, a cache
     DATA/sums/       sums of archives' blocks, a cache
     DATA/tokens.json     tokens; may exist before anything else
     DATA/token-uses.json when each token was last used
     DATA/tarkeep.json    marker, see `marker`
+    DATA/clock.json      when the server last ran, and whether its clock is trusted
+    DATA/ballast         space set aside: it is given up when a full disk has no room for what frees space
+    DATA/host.sock       while a server runs: the socket by which commands on its host speak to it
     DATA/lock            held, with the directory itself, while a process owns it; holds its process id
 
 The rule: only a directory with a marker is ever written to, and a marker is only put into a directory that was empty,
@@ -26,7 +30,8 @@ import fcntl
 import logging
 import os
 import stat
-from collections.abc import Iterable
+import threading
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -44,12 +49,14 @@ TOKENS_LOCK = "tokens.lock"
 TOKEN_USES = "token-uses.json"
 AUDIT = "audit.log"
 AUDIT_KEY = "audit.key"
+BALLAST = "ballast"
+RULES = "profiles.toml"
 
 # Left by an interrupted first start, made before the first start, or put by mkfs.ext4 into every new file system.
 _NOT_FOREIGN = frozenset(
     {
         *(LOCK, MARKER + ".part", TOKENS, TOKENS + ".part", TOKENS_LOCK),
-        *(AUDIT, AUDIT_KEY, AUDIT_KEY + ".new", AUDIT_KEY + ".new.part", "lost+found"),
+        *(AUDIT, AUDIT_KEY, AUDIT_KEY + ".new", AUDIT_KEY + ".new.part", RULES, "lost+found"),
     }
 )
 
@@ -119,6 +126,10 @@ class DataDirectory:
         return self.path / "trash"
 
     @property
+    def quarantine(self) -> Path:
+        return self.path / "quarantine"
+
+    @property
     def seek(self) -> Path:
         return self.path / "seek"
 
@@ -131,6 +142,56 @@ class DataDirectory:
         locks, self._locks = self._locks, ()
         # The file stays: if a lock file is unlinked, two processes can each hold a lock of that name.
         _let_go(locks)
+
+
+def _allocated(descriptor: int, size_bytes: int) -> None:
+    os.posix_fallocate(descriptor, 0, size_bytes)
+
+
+@define(eq=False)
+class FileBallast:
+    """
+    `Ballast` as a file in the data directory *data*: *most_bytes*, but at most 1 % of the disk.
+
+    It is made if *times* that much is free.
+    """
+
+    data: Path
+    most_bytes: int = 16 << 20
+    times: int = 4
+    allocate: Callable[[int, int], None] = _allocated
+    _turn: threading.Lock = field(factory=threading.Lock, init=False, repr=False)
+
+    def keep(self) -> bool:
+        with self._turn, suppress(OSError):
+            if self._file.exists():
+                return True
+            medium = os.statvfs(self.data)
+            size = min(self.most_bytes, medium.f_blocks * medium.f_frsize // 100)
+            if size and medium.f_bavail * medium.f_frsize > self.times * size:
+                self._make(size)
+                return True
+        return False
+
+    def give_up(self) -> bool:
+        with self._turn, suppress(OSError):
+            self._file.unlink()
+            return True
+        return False
+
+    @property
+    def _file(self) -> Path:
+        return self.data / BALLAST
+
+    def _make(self, size: int) -> None:
+        descriptor = os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            self.allocate(descriptor, size)
+        except BaseException:
+            self._file.unlink(missing_ok=True)
+            raise
+        finally:
+            os.close(descriptor)
 
 
 def make_directory(path: Path) -> None:
@@ -174,14 +235,9 @@ def _check_access(path: Path) -> None:
     found = path.stat()
     owner, mode = found.st_uid, stat.S_IMODE(found.st_mode)
     if owner not in (os.geteuid(), _ROOT):
-        raise DataDirectoryUnsafe(
-            f"the data directory belongs to user {owner} and this is user {os.geteuid()}",
-            f"run this as that user, such as with: sudo -u '#{owner}'",
-        )
+        raise DataDirectoryUnsafe(f"the data directory belongs to user {owner} and this is user {os.geteuid()}", owner)
     if mode & stat.S_IWOTH:
-        raise DataDirectoryUnsafe(
-            f"everybody may write to the data directory (mode {mode:04o})", "restrict it with: chmod 0700"
-        )
+        raise DataDirectoryUnsafe(f"everybody may write to the data directory (mode {mode:04o})")
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         _LOG.warning("the data directory is open to others (mode %04o); close it with: chmod 0700 %s", mode, path)
 

@@ -7,6 +7,7 @@ import io
 import os
 import stat
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -28,17 +29,36 @@ def opened_directory(name: str | Path, parent: int | None = None) -> Iterator[in
         os.close(descriptor)
 
 
+_MANY = 50  # profiles; below that threads are not worth it
+_AT_ONCE = 16
+
+
 def fsync_directories(archives: Path) -> None:
-    # A process that was killed may have linked an archive without reaching the fsync. Recovery takes what it sees for
-    # stored, so everything it sees is made durable first. If nothing is pending this costs 0.1 ms a directory.
+    """
+    Make durable whatever is seen in the folders of *archives*.
+
+    A process that was killed may have linked an archive without reaching the fsync. Recovery takes what it sees for
+    stored, so everything it sees is made durable first. If nothing is pending this costs 0.1 ms a directory. On a busy
+    disk each waits some milliseconds for others; so those of many profiles wait together.
+    """
     with opened_directory(archives) as outer:
         os.fsync(outer)
-        for name in filter(is_profile, names_in(outer)):
-            with suppress(FileNotFoundError, NotADirectoryError), opened_directory(name, outer) as profile:
-                os.fsync(profile)
-                for word in TYPE_WORDS:
-                    with suppress(FileNotFoundError, NotADirectoryError), opened_directory(word, profile) as directory:
-                        os.fsync(directory)
+        profiles = list(filter(is_profile, names_in(outer)))
+        if len(profiles) < _MANY:
+            for name in profiles:
+                _fsync_profile(outer, name)
+            return
+        with ThreadPoolExecutor(_AT_ONCE) as threads:
+            for _ in threads.map(partial(_fsync_profile, outer), profiles):
+                pass
+
+
+def _fsync_profile(outer: int, name: str) -> None:
+    with suppress(FileNotFoundError, NotADirectoryError), opened_directory(name, outer) as profile:
+        os.fsync(profile)
+        for word in TYPE_WORDS:
+            with suppress(FileNotFoundError, NotADirectoryError), opened_directory(word, profile) as directory:
+                os.fsync(directory)
 
 
 def made_directory(name: str, parent: int) -> bool:

@@ -16,7 +16,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import threading
 import zlib
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -25,12 +24,12 @@ from pathlib import Path
 from attrs import define, field
 
 from ...domain.archives.archive import Lineage, Offer
-from ...domain.errors.uploads import UploadNotFound
 from ...domain.identity.archive_id import ArchiveId, BackupType
 from ...domain.identity.digests import DeclaredDigests
 from ...domain.tarkeep_error import TarkeepError
 from ...domain.text.times import rfc3339
 from ...domain.uploads import Role, Upload
+from ..memory.upload_sessions import MemoryUploadSessions
 from ..process.os_errors import translated
 from .durable_file import fsync_directory
 
@@ -39,14 +38,11 @@ _LOG = logging.getLogger("tarkeep.uploads")
 
 
 @define(eq=False)
-class FilesystemUploadSessions:
-    """`UploadSessions` in the folder *folder*, read once when opened."""
+class FilesystemUploadSessions(MemoryUploadSessions):
+    """`UploadSessions` in the folder *folder*, read once when opened and held in memory from then on."""
 
     _folder: Path
-    _uploads: dict[str, Upload] = field(factory=dict, init=False)
-    _unfinished: dict[str, Upload] = field(factory=dict, init=False)
     _sums: dict[str, int] = field(factory=dict, init=False)  # over the lines of each journal that count
-    _lock: threading.Lock = field(factory=threading.Lock, init=False)
 
     @classmethod
     def open(cls, folder: Path) -> FilesystemUploadSessions:
@@ -87,33 +83,11 @@ class FilesystemUploadSessions:
                 self._append(upload.id, {name: value for name, value in new.items() if old[name] != value}, 0)
             self._know(upload)
 
-    def get(self, id: str) -> Upload:
-        try:
-            return self._uploads[id]
-        except KeyError:
-            raise UploadNotFound(id) from None
-
-    def all(self) -> list[Upload]:
-        with self._lock:
-            return sorted(self._uploads.values(), key=lambda upload: (upload.created_at, upload.id))
-
-    def unfinished(self) -> list[Upload]:
-        with self._lock:
-            return list(self._unfinished.values())
-
     def remove(self, id: str) -> None:
         with self._lock, translated(writing=True):
-            self._unfinished.pop(id, None)
             self._sums.pop(id, None)
-            if self._uploads.pop(id, None) is not None:
+            if self._forget(id) is not None:
                 self._path(id).unlink(missing_ok=True)
-
-    def _know(self, upload: Upload) -> None:
-        self._uploads[upload.id] = upload
-        if upload.is_open:
-            self._unfinished[upload.id] = upload
-        else:
-            self._unfinished.pop(upload.id, None)
 
     def _path(self, id: str) -> Path:
         return self._folder / (id + _SUFFIX)
@@ -198,6 +172,7 @@ def _record(upload: Upload) -> dict[str, object]:
         "owner": upload.owner,
         "profile": upload.profile,
         "crc32": upload.crc32,
+        "brought_back": [_id_record(one) for one in upload.brought_back],
     }
 
 
@@ -227,7 +202,14 @@ def _upload(read: dict[str, object]) -> Upload:
         owner=_text(read.get("owner")),
         profile=_text(read.get("profile")),
         crc32=_crc32(read),
+        brought_back=_ids(read.get("brought_back", [])),
     )
+
+
+def _ids(record: object) -> tuple[ArchiveId, ...]:
+    if not isinstance(record, list):
+        raise TypeError("not a list of archives")
+    return tuple(map(_id, record))
 
 
 def _crc32(record: dict[str, object]) -> int | None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import cast
 
 from ...domain.errors.content import NotATar
-from ...domain.errors.settings import UsageError
+from ...domain.errors.settings import NotARegularFile, UsageError
 from ...domain.text.paths import path_text
 
 _BLOCK_BYTES = 1 << 20
@@ -19,7 +19,8 @@ def file_in(blocks: Iterable[bytes], path: bytes) -> Iterator[bytes]:
     The bytes of the file *path* in the tar of *blocks*, which holds only that file and the folders above it.
 
     Raises:
-        UsageError: *path* is not a file.
+        NotARegularFile: *path* is not a file.
+        UsageError: the tar does not have *path*.
         NotATar: the tar cannot be read.
     """
     try:
@@ -34,7 +35,7 @@ def file_in(blocks: Iterable[bytes], path: bytes) -> Iterator[bytes]:
                 file = tar.extractfile(member) if member.isreg() else None
                 if file is None:
                     kind = "a folder" if member.isdir() else "a link" if member.issym() or member.islnk() else "no file"
-                    raise UsageError(path_text(path), f"is {kind}; tarkeep restore --path brings it back")
+                    raise NotARegularFile(path_text(path), f"is {kind}")
                 while block := file.read(_BLOCK_BYTES):
                     yield block
                 return

@@ -57,6 +57,9 @@ def by_type(types: Told) -> Iterator[tuple[BackupType, Told]]:
         yield BackupType(name), types.object(name)
 
 
+_NEWER_BUCKETS = ("damaged", "pruned")  # which older servers do not send
+
+
 def read_report(types: Told) -> SyncReport:
     buckets = ("synced", "missing_remote", "extra_remote", "differing", "unverified")
     return SyncReport(
@@ -66,7 +69,7 @@ def read_report(types: Told) -> SyncReport:
                 its.count("local_count"),
                 its.count("remote_count"),
                 **{bucket: its.texts(bucket) for bucket in buckets},
-                damaged=its.texts("damaged") if its.has("damaged") else (),  # older servers do not send it
+                **{bucket: its.texts(bucket) for bucket in _NEWER_BUCKETS if its.has(bucket)},
             )
             for type in BackupType
             for its in (types.object(type.value),)

@@ -260,6 +260,7 @@ def _point(profile: str, told: Told) -> StoredPoint:
         notes=told.texts("notes") if told.has("notes") else (),
         is_sound=told.flag("sound") if told.has("sound") else True,
         gaps=told.count("gaps") if told.has("gaps") else 0,
+        distrust=told.text("distrust") if told.has("distrust") else "",
     )
 
 

@@ -13,7 +13,7 @@ from types import TracebackType
 from attrs import frozen
 
 from ...domain.client.ports.local_archives import LocalArchive, LocalContents, LocalFile
-from ...domain.errors.client import FolderUnusable, LocalFileChanged
+from ...domain.errors.client import FolderUnusable, LocalFileChanged, NoBackupFolder
 from ...domain.identity.archive_id import BackupType
 
 _BLOCK_BYTES = 1 << 20
@@ -29,7 +29,7 @@ class LocalFolder:
 
     def look(self) -> LocalContents:
         if not _names_in(self.path) and not self.path.is_dir():
-            raise FolderUnusable(str(self.path), "there is no such folder; set --backup-dir or BACKUP_DIR")
+            raise NoBackupFolder(str(self.path), "there is no such folder")
         archives: list[LocalArchive] = []
         unusable: list[FolderUnusable] = []
         for type in BackupType:

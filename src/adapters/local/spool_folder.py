@@ -19,7 +19,7 @@ from attrs import define, field
 from ...domain.archives.archive import Lineage
 from ...domain.client.ports.local_archives import LocalArchive
 from ...domain.client.ports.spool import Spooled
-from ...domain.errors.client import FolderUnusable
+from ...domain.errors.client import FolderUnusable, PrivateFolder
 from ...domain.identity.archive_id import ArchiveId, BackupType
 from .archive_folder import described
 from .landing_folder import told_as_errors
@@ -41,7 +41,7 @@ class SpoolFolder:
     def _locked(self) -> io.FileIO:
         with told_as_errors(self.path):
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            check_own_folder(self._folder, otherwise="name another spool")
+            check_own_folder(self._folder, purpose=PrivateFolder.SPOOL)
             lock = open_plain(self._folder / "lock", os.O_WRONLY | os.O_CREAT)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -23,7 +23,7 @@ from attrs import frozen
 from ...domain.archives.archive import BackupArchive
 from ...domain.client.ports.landing import Part
 from ...domain.client.ports.local_archives import LocalArchive, LocalFile
-from ...domain.errors.client import FolderUnusable, LocalConflict, PullInProgress
+from ...domain.errors.client import FolderUnusable, LocalConflict, PrivateFolder, PullInProgress, TooManyArchivesOpen
 from .archive_folder import archive_of, opened_file
 from .landing_folder import PART_SUFFIX, told_as_errors
 from .own_folder import is_at, open_own_folder
@@ -33,7 +33,6 @@ _PREFIX = "tarkeep-"
 _NOTE = _PREFIX + "restore"
 _TRAIL = _PREFIX + "trail"
 _BLOCK_BYTES = 1 << 20
-_OTHERWISE = "name another folder with --work"
 
 
 class WorkFolder:
@@ -41,7 +40,7 @@ class WorkFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._folder = open_own_folder(path, otherwise=_OTHERWISE)
+        self._folder = open_own_folder(path, purpose=PrivateFolder.WORK)
 
     # -- archives on their way -----------------------------------------------------------------------------------
 
@@ -87,16 +86,17 @@ class WorkFolder:
 
         Raises:
             FolderUnusable: it is gone, or cannot be opened.
+            TooManyArchivesOpen: this process may not open another file.
         """
         name = _name(archive)
         try:
             return FetchedArchive(archive, self._opened(name))
         except OSError as error:
             if error.errno != errno.EMFILE or not _may_open_more():
-                reason = error.strerror or str(error)
                 if error.errno == errno.EMFILE:
-                    reason = "too many archives for the files that may be open at once (ulimit -n); restore --merged"
-                raise FolderUnusable(str(self.path / name), reason) from error
+                    reason = "a restore needs more archives at a time than this process may open files"
+                    raise TooManyArchivesOpen(str(self.path / name), reason) from error
+                raise FolderUnusable(str(self.path / name), error.strerror or str(error)) from error
         return self.hold(archive)
 
     def _check_plain(self, name: str, found: os.stat_result) -> None:

@@ -31,8 +31,11 @@ from ...domain.ports.catalog import (
     ListedArchive,
     ListedPage,
 )
+from ...domain.retention.arrival import Arrival, arrival_of
 from ..cursors import after_identity, after_time, read_identity, read_time
+from .job_table import MemoryJobTable
 from .links import MemoryLinks
+from .scrub_table import MemoryScrubTable
 
 _InTime: TypeAlias = tuple[int, int]  # received, in microseconds since the epoch; running number
 _Identity: TypeAlias = tuple[str, str, str]  # type, name, profile
@@ -49,9 +52,10 @@ class _Entries:
     by_identity: list[tuple[_Identity, int]] = Factory(list)
     at: dict[int, ArchiveId] = Factory(dict)
     profiles: dict[str, None] = Factory(dict)  # in order of first arrival
+    last: int = 0
 
     def add(self, archive: BackupArchive) -> None:
-        seq = len(self.numbered) + 1  # entries are never removed one by one
+        self.last = seq = self.last + 1
         self.numbered[archive.id] = seq, archive
         self.profiles[archive.id.profile] = None
         self.at[seq] = archive.id
@@ -65,6 +69,11 @@ class _Entries:
         self.numbered[archive.id] = seq, archive
         self._list(seq, archive)
 
+    def drop(self, id: ArchiveId) -> None:
+        """Remove an entry that is not listed."""
+        seq, _ = self.numbered.pop(id)
+        del self.at[seq]
+
     def _list(self, seq: int, archive: BackupArchive) -> None:
         if archive.state is not ArchiveState.TRASHED:
             insort(self.in_time, (_microseconds(archive.received_at), seq))
@@ -72,6 +81,12 @@ class _Entries:
 
     def archive(self, seq: int) -> BackupArchive:
         return self.numbered[self.at[seq]][1]
+
+    def latest(self, profile: str, type: BackupType | None) -> Iterator[BackupArchive]:
+        for _, seq in reversed(self.in_time):
+            archive = self.archive(seq)
+            if archive.id.profile == profile and type in (None, archive.id.type):
+                yield archive
 
     def from_place(
         self, start: int, profiles: Collection[str] | None, type: BackupType | None
@@ -98,6 +113,9 @@ class MemoryCatalog(MemoryLinks):
         super().__init__()
         self._claims: dict[ArchiveId, BackupArchive] = {}
         self._entries = _Entries()
+        self._broken: dict[str, dict[ArchiveId, datetime]] = {}
+        self.jobs = MemoryJobTable()
+        self.scrubs = MemoryScrubTable(self._every_entry)
 
     def claim(self, archive: BackupArchive) -> ClaimOutcome:
         with self._lock:
@@ -134,7 +152,7 @@ class MemoryCatalog(MemoryLinks):
         with self._lock:
             entries = _Entries(profiles=dict(self._entries.profiles))
             entered = _enter(entries, archives, taken={})
-            self._entries, self._claims, self._linked = entries, {}, {}
+            self._entries, self._claims, self._linked, self._broken = entries, {}, {}, {}
             for archive in entered:
                 self._changed(archive)
         return len(entered)
@@ -179,6 +197,10 @@ class MemoryCatalog(MemoryLinks):
         return ArchivePage(
             tuple(archive for _, archive in found[:limit]), after_time(*found[limit - 1][0]) if more else None
         )
+
+    def arrivals(self, profile: str, type: BackupType | None = None, *, limit: int) -> list[Arrival]:
+        with self._lock:
+            return list(map(arrival_of, islice(self._entries.latest(profile, type), limit)))
 
     def listed(
         self,
@@ -271,8 +293,49 @@ class MemoryCatalog(MemoryLinks):
                 if (archive.id.profile, archive.id.type) == (profile, type) and not archive.has_snapshot
             }
 
+    def hide(self, id: ArchiveId, version: int) -> int | None:
+        with self._lock:
+            self.find(id)
+            if self.link_state(id.profile).version != version:
+                return None
+            self.mark(id, ArchiveState.TRASHED)
+            return self.link_state(id.profile).version
+
+    def trashed(self) -> list[BackupArchive]:
+        with self._lock:
+            found = [archive for _, archive in self._entries.numbered.values() if archive.state is ArchiveState.TRASHED]
+        return sorted(found, key=lambda archive: archive.id)
+
+    def removed(self, profile: str, type: BackupType, names: Collection[str]) -> list[InventoryEntry]:
+        return [
+            _inventory_entry(archive)
+            for archive in self.trashed()
+            if (archive.id.profile, archive.id.type) == (profile, type) and archive.id.name in names
+        ]
+
+    def forget(self, id: ArchiveId) -> None:
+        with self._lock:
+            _, archive = self._entries.numbered.get(id, (0, None))
+            if archive is not None and archive.state is ArchiveState.TRASHED:
+                self._changed(archive)  # others may have asked about it
+                self._entries.drop(id)
+                self._let_go(id)
+
+    def broken_since(self, profile: str) -> dict[ArchiveId, datetime]:
+        with self._lock:
+            return dict(self._broken.get(profile, {}))
+
+    def note_broken(self, profile: str, ids: Collection[ArchiveId], now: datetime) -> None:
+        with self._lock:
+            known = self._broken.get(profile, {})
+            self._broken[profile] = {id: known.get(id, now) for id in ids}
+
     def close(self) -> None:
         """Does nothing."""
+
+    def _every_entry(self) -> list[BackupArchive]:
+        with self._lock:
+            return [archive for _, archive in self._entries.numbered.values()]
 
 
 def _enter(

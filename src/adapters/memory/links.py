@@ -135,6 +135,12 @@ class MemoryLinks:
         """*archive* is new or has changed."""
         self._linked.setdefault(archive.id.profile, _Profile()).change(archive)
 
+    def _let_go(self, id: ArchiveId) -> None:
+        """The entry of *id*, which is not listed, is removed."""
+        known = self._linked[id.profile]
+        known.let_go(id)
+        del known.rows[id]
+
     def link_state(self, profile: str) -> LinkState:
         with self._lock:
             known = self._profile(profile)
@@ -264,6 +270,14 @@ class _MemoryNeighbours:
     def before(self, child: BackupArchive, limit: int) -> Sequence[BackupArchive]:
         with self._links._lock:
             return list(islice(self._before(child), limit))
+
+    def removed_between(
+        self, parent: BackupArchive, child: BackupArchive, types: Sequence[BackupType]
+    ) -> BackupArchive | None:
+        with self._links._lock:
+            archives = [row.archive for row in self._now.rows.values() if not row.is_listed]
+        between = [one for one in archives if one.id.type in types and order(parent) < order(one) < order(child)]
+        return max(between, key=order, default=None)
 
     @property
     def _now(self) -> _Profile:

@@ -14,11 +14,19 @@ from types import TracebackType
 from attrs import Factory, define, field, frozen
 
 from ...domain.archives.totals import Usage
-from ...domain.errors.archives import AlreadyPublished, ArchiveCorrupt, ArchiveNotFound, SnapshotNotFound
+from ...domain.errors.archives import (
+    AlreadyPublished,
+    ArchiveCorrupt,
+    ArchiveNotFound,
+    ArchiveProtected,
+    SnapshotNotFound,
+)
 from ...domain.errors.uploads import StagedBytesMissing
 from ...domain.identity.archive_id import ArchiveId
-from ...domain.ports.store import ArchiveReader, ArchiveWriter, Block, StoredArchive
+from ...domain.ports.store import ArchiveReader, ArchiveWriter, Block, StoredArchive, TrashedArchive
 from ...domain.ports.system import Clock
+from ...domain.retention.marks import decode
+from ...domain.retention.trash_note import is_purged
 from ..process.clock_and_ids import SystemClock
 
 _BLOCK_BYTES = 1 << 20
@@ -31,9 +39,24 @@ class HeldArchive:
     content: bytes
     sidecar: bytes | None
     snapshot: bytes | None = None
+    marks: bytes | None = None
 
     def stored_as(self, id: ArchiveId) -> StoredArchive:
         return StoredArchive(id, len(self.content), self.sidecar, self.snapshot is not None)
+
+
+@define(eq=False)
+class HeldTrash:
+    """What the trash holds under one identity: *held* None is an archive that was purged."""
+
+    held: HeldArchive | None
+    note: bytes | None
+
+    def trashed_as(self, id: ArchiveId) -> TrashedArchive:
+        if self.held is None:
+            return TrashedArchive(id, None, None, self.note)
+        stored = self.held.stored_as(id)
+        return TrashedArchive(id, stored.size_bytes, stored.sidecar, self.note, stored.has_snapshot)
 
 
 @define(eq=False)
@@ -50,6 +73,8 @@ class MemoryArchiveStore:
     _clock: Clock = field(factory=SystemClock)
     free_bytes: int = 1 << 40
     archives: dict[ArchiveId, HeldArchive] = field(factory=dict, init=False)
+    in_trash: dict[ArchiveId, HeldTrash] = field(factory=dict, init=False)
+    in_quarantine: list[tuple[ArchiveId, bytes, datetime]] = field(factory=list, init=False)
     _staging: set[_Staged] = field(factory=set, init=False)
     _open: set[_Staged] = field(factory=set, init=False)
     _lock: threading.Lock = field(factory=threading.Lock, init=False)
@@ -91,6 +116,9 @@ class MemoryArchiveStore:
         first = min(max(start, 0), size)
         last = size if stop is None else min(max(stop, first), size)
         return _Reader(id, held, first, last)
+
+    def reread(self, id: ArchiveId) -> ArchiveReader:
+        return self.read(id)
 
     def stat(self, id: ArchiveId) -> StoredArchive:
         return self._held(id).stored_as(id)
@@ -136,9 +164,93 @@ class MemoryArchiveStore:
         with self._lock:
             self.archives.pop(id, None)
 
+    # -- marks and the trash -------------------------------------------------------------------------------------
+
+    def marks(self, id: ArchiveId) -> bytes | None:
+        with self._lock:
+            return self._anywhere(id).marks
+
+    def mark(self, id: ArchiveId, marks: bytes, instead_of: bytes | None) -> None:
+        with self._lock:
+            held = self._anywhere(id)
+            if held.marks != instead_of:
+                raise AlreadyPublished(id)
+            held.marks = bytes(marks)
+
+    def marked(self, profile: str | None = None) -> Iterator[ArchiveId]:
+        with self._lock:
+            held = [id for id, held in self._all_held() if held.marks is not None]
+        found = sorted(id for id in held if profile in (None, id.profile))
+        yield from found
+
+    def trash(self, id: ArchiveId, note: bytes, now: datetime) -> None:
+        with self._lock:
+            held = self._anywhere(id)
+            if id in self.archives and self._trashed(id) is not None:
+                raise AlreadyPublished(id)
+            _refuse_protected(id, held, now)
+            self.in_trash[id] = HeldTrash(held, bytes(note))
+            self.archives.pop(id, None)
+
+    def untrash(self, id: ArchiveId) -> None:
+        with self._lock:
+            held = self._trashed(id)
+            if held is None:
+                raise ArchiveNotFound(str(id))
+            if id in self.archives:
+                raise AlreadyPublished(id)
+            self.archives[id] = held
+            del self.in_trash[id]
+
+    def trashed(self) -> Iterator[TrashedArchive]:
+        with self._lock:
+            found = [entry.trashed_as(id) for id, entry in sorted(self.in_trash.items())]
+        yield from found
+
+    def note(self, id: ArchiveId) -> bytes | None:
+        with self._lock:
+            return self.in_trash[id].note if id in self.in_trash else None
+
+    def purge(self, id: ArchiveId, note: bytes, now: datetime) -> None:
+        with self._lock:
+            if id not in self.in_trash:
+                raise ArchiveNotFound(str(id))
+            held = self._trashed(id)
+            if held is not None:
+                _refuse_protected(id, held, now)
+                known = self.in_trash[id].note
+                self.in_trash[id] = HeldTrash(None, known if is_purged(known) else bytes(note))
+
+    def forget(self, id: ArchiveId) -> None:
+        with self._lock:
+            if self._trashed(id) is not None:
+                raise AlreadyPublished(id)
+            self.in_trash.pop(id, None)
+
+    def _trashed(self, id: ArchiveId) -> HeldArchive | None:
+        return self.in_trash[id].held if id in self.in_trash else None
+
+    def _anywhere(self, id: ArchiveId) -> HeldArchive:
+        held = self.archives.get(id) or self._trashed(id)
+        if held is None:
+            raise ArchiveNotFound(str(id))
+        return held
+
+    def _all_held(self) -> Iterator[tuple[ArchiveId, HeldArchive]]:
+        yield from self.archives.items()
+        yield from ((id, entry.held) for id, entry in self.in_trash.items() if entry.held is not None)
+
+    # -- the medium ----------------------------------------------------------------------------------------------
+
+    def empty_quarantine(self, older_than: datetime) -> int:
+        with self._lock:
+            before = len(self.in_quarantine)
+            self.in_quarantine = [kept for kept in self.in_quarantine if kept[2] >= older_than]
+            return before - len(self.in_quarantine)
+
     def usage(self) -> Usage:
         with self._lock:
-            used = sum(len(held.content) for held in self.archives.values())
+            used = sum(len(held.content) for _, held in self._all_held())
         return Usage(used, self.free_bytes)
 
     def sweep(self, older_than: datetime, keeping: Collection[str] = ()) -> int:
@@ -165,17 +277,20 @@ class MemoryArchiveStore:
         staged.content += block
         staged.touched = self._clock.now()
 
-    def _publish(self, id: ArchiveId, staged: _Staged, sidecar: bytes) -> None:
+    def _publish(self, id: ArchiveId, staged: _Staged, sidecar: bytes, marks: bytes | None) -> None:
         with self._lock:
-            if id in self.archives:
+            if id in self.archives or self._trashed(id) is not None:
                 raise AlreadyPublished(id)
-            self.archives[id] = HeldArchive(bytes(staged.content), sidecar)
+            self.archives[id] = HeldArchive(bytes(staged.content), sidecar, marks=marks)
             self._staging.discard(staged)
 
     def _replace(self, id: ArchiveId, staged: _Staged, sidecar: bytes) -> None:
         with self._lock:
             before = self.archives.get(id)
-            self.archives[id] = HeldArchive(bytes(staged.content), sidecar, before.snapshot if before else None)
+            replaced = self.archives[id] = HeldArchive(bytes(staged.content), sidecar)
+            if before is not None:
+                replaced.snapshot, replaced.marks = before.snapshot, before.marks
+                self.in_quarantine.append((id, before.content, self._clock.now()))
             self._staging.discard(staged)
 
     def _drop(self, staged: _Staged) -> None:
@@ -185,11 +300,18 @@ class MemoryArchiveStore:
                 self._staging.discard(staged)
 
 
+def _refuse_protected(id: ArchiveId, held: HeldArchive, now: datetime) -> None:
+    found = decode(held.marks).protection(now)
+    if found:
+        raise ArchiveProtected(id, found)
+
+
 @define(eq=False)
 class _Writer:
     _store: MemoryArchiveStore
     _staged: _Staged
     _sidecar: bytes | None = None
+    _marks: bytes | None = None
     _is_published: bool = False
 
     @property
@@ -213,12 +335,12 @@ class _Writer:
         self._sidecar = None
         self._store._append(self._staged, block)
 
-    def seal(self, sidecar: bytes) -> None:
+    def seal(self, sidecar: bytes, marks: bytes | None = None) -> None:
         self._check_unpublished()
-        self._sidecar = bytes(sidecar)
+        self._sidecar, self._marks = bytes(sidecar), None if marks is None else bytes(marks)
 
     def publish(self, id: ArchiveId) -> None:
-        self._store._publish(id, self._staged, self._sealed())
+        self._store._publish(id, self._staged, self._sealed(), self._marks)
         self._is_published = True
 
     def replace(self, id: ArchiveId) -> None:

@@ -12,7 +12,7 @@ from ...domain.uploads import Upload
 
 @define(eq=False)
 class MemoryUploadSessions:
-    """`UploadSessions` that end with the process."""
+    """`UploadSessions` that end with the process. Those on a disk are held in the same way while it runs."""
 
     _uploads: dict[str, Upload] = field(factory=dict, init=False)
     _unfinished: dict[str, Upload] = field(factory=dict, init=False)
@@ -20,11 +20,7 @@ class MemoryUploadSessions:
 
     def save(self, upload: Upload) -> None:
         with self._lock:
-            self._uploads[upload.id] = upload
-            if upload.is_open:
-                self._unfinished[upload.id] = upload
-            else:
-                self._unfinished.pop(upload.id, None)
+            self._know(upload)
 
     def get(self, id: str) -> Upload:
         try:
@@ -42,5 +38,17 @@ class MemoryUploadSessions:
 
     def remove(self, id: str) -> None:
         with self._lock:
-            self._uploads.pop(id, None)
-            self._unfinished.pop(id, None)
+            self._forget(id)
+
+    def _know(self, upload: Upload) -> None:
+        """Hold *upload*; the caller has the lock."""
+        self._uploads[upload.id] = upload
+        if upload.is_open:
+            self._unfinished[upload.id] = upload
+        else:
+            self._unfinished.pop(upload.id, None)
+
+    def _forget(self, id: str) -> Upload | None:
+        """The upload *id*, held no longer; None if it was not. The caller has the lock."""
+        self._unfinished.pop(id, None)
+        return self._uploads.pop(id, None)

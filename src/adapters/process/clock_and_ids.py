@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from attrs import frozen
 
@@ -15,6 +16,10 @@ class SystemClock:
     def now(self) -> datetime:
         """The current time, aware, in UTC."""
         return datetime.now(UTC)
+
+    def monotonic(self) -> timedelta:
+        """The time since the machine was started, with the time that it slept."""
+        return timedelta(microseconds=time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000)
 
 
 @frozen

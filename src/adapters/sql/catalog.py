@@ -38,16 +38,17 @@ from ...domain.ports.catalog import (
     InventoryPage,
     ListedPage,
 )
+from ...domain.retention.arrival import Arrival
 from .engine import EXCLUSIVE, Writer, connect, reading, translated, use_log
+from .entry import entry_of
 from .inventories import SqlInventories
-from .link_changes import LinkChanges, change_of, change_of_row
-from .links import SqlLinks
+from .links.changes import LinkChanges, change_of, change_of_row
+from .links.kept import SqlLinks
 from .pages import SqlPages
 from .queries import (
     CONFIRM,
     COUNTED,
     ENTERED,
-    ENTRY,
     FIND,
     FORGET_EVERYTHING,
     HOLDER,
@@ -67,6 +68,7 @@ from .queries import (
     in_order,
     those,
 )
+from .removals import SqlRemovals
 from .rows import TYPES, Values, archive_of, as_written, identity, may_exist, sought, time_of, values_of
 from .schema import (
     EVERYBODY,
@@ -78,6 +80,8 @@ from .schema import (
 )
 from .shared_transactions import SharedTransactions
 from .statements import Statements, Transaction
+from .upkeep.job_rows import SqlJobTable
+from .upkeep.scrub_rows import SqlScrubTable
 
 _Rows: TypeAlias = Sequence[tuple[Any, ...]]
 
@@ -87,7 +91,7 @@ _AT_ONCE = 10_000  # rows handed to the driver in one call: enough to make its o
 _START = (-(2**63), 0)
 
 
-class SqlCatalog(SqlLinks):
+class SqlCatalog(SqlLinks, SqlRemovals):
     """
     A `Catalog` in a database; made by `open`.
 
@@ -106,6 +110,8 @@ class SqlCatalog(SqlLinks):
         self._inventories = SqlInventories(self._all)
         self._pages = SqlPages(self._all, engine.dialect.name)
         self._statements = Statements(engine.dialect)
+        self.jobs = SqlJobTable(self._all, self._write)
+        self.scrubs = SqlScrubTable(self._all, self._write, engine.dialect.name)
         self._links = LinkChanges(engine.dialect.name)
         upsert = sqlite.insert if engine.dialect.name == "sqlite" else postgresql.insert
         # inline: the row's number is not needed
@@ -229,6 +235,9 @@ class SqlCatalog(SqlLinks):
     ) -> ArchivePage:
         return self._pages.page(profile, profiles, type, cursor, limit)
 
+    def arrivals(self, profile: str, type: BackupType | None = None, *, limit: int) -> list[Arrival]:
+        return self._pages.arrivals(profile, type, limit)
+
     def listed(
         self,
         *,
@@ -274,23 +283,23 @@ class SqlCatalog(SqlLinks):
         return list(dict.fromkeys(profile for _, profile in rows)), rows[-1][0] if rows else mark
 
     def mark(self, id: ArchiveId, state: ArchiveState) -> None:
-        def set_state(transaction: Transaction) -> None:
-            seq, was = _entry(transaction, id)
-            if was is None:
-                raise ArchiveNotFound(str(id))
-            if was.state is state:
-                return
-            transaction.run(MARK, {"sought_seq": seq, "state": state.value})
-            self._links.changed(transaction, change_of(seq, evolve(was, state=state)))
-            change = (state is not ArchiveState.TRASHED) - (was.state is not ArchiveState.TRASHED)
-            if change:
-                self._count(transaction, id.profile, id.type.value, change, change * was.size_bytes)
+        self._write(lambda transaction: self._set_state(transaction, id, state))
 
-        self._write(set_state)
+    def _set_state(self, transaction: Transaction, id: ArchiveId, state: ArchiveState) -> None:
+        seq, was = entry_of(transaction, id)
+        if was is None:
+            raise ArchiveNotFound(str(id))
+        if was.state is state:
+            return
+        transaction.run(MARK, {"sought_seq": seq, "state": state.value})
+        self._links.changed(transaction, change_of(seq, evolve(was, state=state)))
+        change = (state is not ArchiveState.TRASHED) - (was.state is not ArchiveState.TRASHED)
+        if change:
+            self._count(transaction, id.profile, id.type.value, change, change * was.size_bytes)
 
     def note_snapshot(self, id: ArchiveId, sha256: str | None) -> None:
         def enter(transaction: Transaction) -> None:
-            seq, was = _entry(transaction, id)
+            seq, was = entry_of(transaction, id)
             if was is None or was.state is ArchiveState.TRASHED:
                 raise ArchiveNotFound(str(id))
             row: Values = {"sought_seq": seq, "has_snapshot": sha256 is not None}
@@ -374,10 +383,3 @@ class SqlCatalog(SqlLinks):
             for whose in (profile, EVERYBODY)
         ]
         transaction.run_each(self._add_to_totals, rows)
-
-
-def _entry(transaction: Transaction, id: ArchiveId) -> tuple[int, BackupArchive | None]:
-    """The row and the archive of the entry of *id*; 0 and None if there is no entry."""
-    for seq, *row in transaction.rows(ENTRY, identity(id)):
-        return seq, archive_of(row)
-    return 0, None

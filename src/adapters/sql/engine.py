@@ -23,7 +23,7 @@ from sqlalchemy.pool import PoolProxiedConnection
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-from ...domain.errors.capacity import BackendUnavailable, CatalogBusy, InsufficientStorage, ReadOnly
+from ...domain.errors.capacity import BackendUnavailable, CatalogBusy, CatalogDamaged, InsufficientStorage, ReadOnly
 from ...domain.errors.settings import InvalidSetting
 from ...domain.tarkeep_error import TarkeepError
 
@@ -205,7 +205,7 @@ def translated(engine: Engine) -> Iterator[None]:
     except engine.dialect.loaded_dbapi.Error as error:  # raised by the driver itself, outside SQLAlchemy
         raise meaning(error) from error
     except UnicodeDecodeError as error:  # in stored text, or in a message of SQLite
-        raise BackendUnavailable("catalog", DAMAGED) from error
+        raise CatalogDamaged() from error
 
 
 def meaning(error: BaseException | None) -> TarkeepError:
@@ -217,18 +217,16 @@ def meaning(error: BaseException | None) -> TarkeepError:
     return BackendUnavailable("catalog")
 
 
-_REMEDY = "remove its file and run tarkeep rebuild"
-DAMAGED = "it is damaged; " + _REMEDY
 _MEANINGS: dict[str, Callable[[], TarkeepError]] = {
     "SQLITE_BUSY": CatalogBusy,
     "SQLITE_LOCKED": CatalogBusy,
     "SQLITE_FULL": InsufficientStorage,
     "SQLITE_READONLY": ReadOnly,
-    "SQLITE_CORRUPT": partial(BackendUnavailable, "catalog", DAMAGED),
-    "SQLITE_CONSTRAINT": partial(BackendUnavailable, "catalog", DAMAGED),  # rows that exclude each other
-    "SQLITE_NOTADB": partial(BackendUnavailable, "catalog", "its file is not a database; " + _REMEDY),
+    "SQLITE_CORRUPT": CatalogDamaged,
+    "SQLITE_CONSTRAINT": CatalogDamaged,  # rows that exclude each other
+    "SQLITE_NOTADB": partial(CatalogDamaged, reason="its file is not a database"),
     # one of our statements does not fit the tables
-    "SQLITE_ERROR": partial(BackendUnavailable, "catalog", "its tables were changed or damaged; " + _REMEDY),
+    "SQLITE_ERROR": partial(CatalogDamaged, reason="its tables were changed or damaged"),
     "SQLITE_CANTOPEN": partial(BackendUnavailable, "catalog", "its file cannot be opened"),
     "SQLITE_IOERR": partial(BackendUnavailable, "catalog", "its file cannot be read or written"),
     # https://www.postgresql.org/docs/current/errcodes-appendix.html

@@ -19,11 +19,13 @@ import msgspec
 from attrs import frozen
 from sqlalchemy import ColumnElement, Executable, Select, bindparam, select, tuple_
 
+from ...domain.archives.archive import is_dated_ahead
 from ...domain.identity.archive_id import BackupType
 from ...domain.ports.catalog import ArchivePage, ListedArchive, ListedPage
+from ...domain.retention.arrival import Arrival
 from ..cursors import after_time, read_time
 from .engine import first_of_each, is_one_of
-from .rows import ARCHIVE, STATES, TYPES, Values, archive_of, as_written, may_exist, one_more, time_of
+from .rows import ARCHIVE, KINDS, STATES, TYPES, Values, archive_of, as_written, may_exist, one_more, time_of
 from .schema import LISTED, archives
 
 Place: TypeAlias = tuple[int, int]
@@ -56,6 +58,14 @@ class SqlPages:
     ) -> ArchivePage:
         rows, following = self._cut(_WHOLE, _Wanted.of(profile, profiles, type), cursor, limit)
         return ArchivePage(tuple(archive_of(row[_PROFILE:]) for row in rows), following)
+
+    def arrivals(self, profile: str, type: BackupType | None, limit: int) -> list[Arrival]:
+        """As `Catalog.arrivals`."""
+        if limit < 1 or not may_exist(profile):
+            return []
+        rows = self.all(_ARRIVALS[type is not None], {"limit": limit, **_Wanted(profile, type).values})
+        with as_written():
+            return [_arrival(row) for row in rows]
 
     def listed(
         self,
@@ -186,6 +196,49 @@ class _Shape:
             },
             rows.where(is_one_of(_a.seq, "seqs")),
         )
+
+
+_ARRIVALS = tuple(
+    select(
+        _a.type,
+        _a.name,
+        _a.received_us,
+        _a.taken_us,
+        _a.size_bytes,
+        _a.sha256,
+        _a.kind,
+        _a.members,
+        _a.unpacked_bytes,
+        _a.listed,
+        _a.unchanged,
+        _a.roots,
+        _a.snapshot_after,
+    )
+    .where(LISTED, _a.profile == bindparam("profile"), *[_a.type == bindparam("type")] * by_type)
+    .order_by(_a.received_us.desc(), _a.seq.desc())
+    .limit(bindparam("limit"))
+    for by_type in (False, True)
+)
+
+
+def _arrival(row: Sequence[Any]) -> Arrival:
+    type, name, received_us, taken_us, size, sha256, kind, members, unpacked, listed, unchanged, roots, left = row
+    received_at, taken_at = time_of(received_us), time_of(taken_us)
+    return Arrival(
+        TYPES[type],
+        name,
+        received_at,
+        received_at if is_dated_ahead(taken_at, received_at) else taken_at,
+        size,
+        sha256,
+        None if kind is None else KINDS[kind],
+        members or 0,
+        unpacked or 0,
+        listed,
+        unchanged,
+        () if roots is None else tuple(msgspec.json.decode(roots)),
+        left,
+    )
 
 
 _WHOLE = _Shape.of(*ARCHIVE)

@@ -17,6 +17,7 @@ from .schema import (
     OPEN_CLAIM,
     archives,
     asked,
+    broken,
     linked_profiles,
     links,
     totals,
@@ -73,7 +74,7 @@ MARK = update(archives).where(_a.seq == bindparam("sought_seq"))
 RELEASE = delete(archives).where(_of_type, _of_name, _of_profile, _a.claimed)
 
 
-FORGET_EVERYTHING = [delete(table) for table in (archives, totals, links, asked, linked_profiles)]
+FORGET_EVERYTHING = [delete(table) for table in (archives, totals, links, asked, linked_profiles, broken)]
 
 
 LAST_SEQ = select(func.coalesce(func.max(_a.seq), 0))

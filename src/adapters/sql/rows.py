@@ -12,13 +12,12 @@ from attrs import astuple
 from sqlalchemy import Select
 
 from ...domain.archives.archive import AfterEnd, ArchiveState, BackupArchive, Contents, Kind, Lineage
-from ...domain.errors.capacity import BackendUnavailable
+from ...domain.errors.capacity import CatalogDamaged
 from ...domain.identity.archive_id import ArchiveId, BackupType
 from ...domain.identity.digests import Digests
 from ...domain.identity.invalid import InvalidName
 from ...domain.identity.naming import check_profile
 from ...domain.tarkeep_error import TarkeepError
-from .engine import DAMAGED
 from .schema import archives
 
 Rows: TypeAlias = Sequence[tuple[Any, ...]]
@@ -26,7 +25,7 @@ Query: TypeAlias = Select[*tuple[Any, ...]]
 Values: TypeAlias = dict[str, str | int | bool | bytes | None]
 
 TYPES = {type.value: type for type in BackupType}
-_KINDS = {kind.value: kind for kind in Kind}
+KINDS = {kind.value: kind for kind in Kind}
 STATES = {state.value: state for state in ArchiveState}
 _NO_LINEAGE = Lineage()
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -49,6 +48,8 @@ ARCHIVE = (
     _a.has_unchanged,
     _a.roots,
     _a.after_end,
+    _a.listed,
+    _a.unchanged,
     _a.state,
     _a.parent_type,
     _a.parent_name,
@@ -83,6 +84,8 @@ def values_of(archive: BackupArchive, *, claimed: bool) -> Values:
         "has_unchanged": None if contents is None else contents.has_unchanged,
         "roots": json.dumps(contents.roots) if contents is not None and contents.roots else None,
         "after_end": None if after_end is None else json.dumps(astuple(after_end)),
+        "listed": None if contents is None else contents.listed,
+        "unchanged": None if contents is None else contents.unchanged,
         "parent_type": None if lineage.parent is None else lineage.parent[0].value,
         "parent_name": None if lineage.parent is None else lineage.parent[1],
         "snapshot_before": lineage.snapshot_before,
@@ -111,12 +114,12 @@ def as_written() -> Iterator[None]:
     A context for parsing rows.
 
     Raises:
-        BackendUnavailable: a row holds something that was never written, so the database was damaged.
+        CatalogDamaged: a row holds something that was never written, so the database was damaged.
     """
     try:
         yield
     except NEVER_WRITTEN as error:
-        raise BackendUnavailable("catalog", DAMAGED) from error
+        raise CatalogDamaged() from error
 
 
 def archive_of(row: Sequence[Any]) -> BackupArchive:
@@ -124,28 +127,30 @@ def archive_of(row: Sequence[Any]) -> BackupArchive:
     The archive in a row.
 
     Raises:
-        BackendUnavailable: no archive can be like that, so the database was damaged.
+        CatalogDamaged: no archive can be like that, so the database was damaged.
     """
     try:  # not `as_written`, whose overhead is a tenth of this
         return _told_by(row)
     except NEVER_WRITTEN as error:
-        raise BackendUnavailable("catalog", DAMAGED) from error
+        raise CatalogDamaged() from error
 
 
 def _told_by(row: Sequence[Any]) -> BackupArchive:
     *about_lineage, has_snapshot, notes = row[-_TAIL:]
     profile, type, name, size_bytes, md5, sha256, received_us, taken_us, *about_contents, state = row[:-_TAIL]
     contents = None
-    kind, members, unpacked, newest_us, has_unchanged, roots, after_end = about_contents
+    kind, members, unpacked, newest_us, has_unchanged, roots, after_end, listed, unchanged = about_contents
     if kind is not None:
         contents = Contents(
-            _KINDS[kind],
+            KINDS[kind],
             members,
             unpacked,
             None if newest_us is None else time_of(newest_us),
             bool(has_unchanged),
             () if roots is None else tuple(json.loads(roots)),
             None if after_end is None else AfterEnd(*json.loads(after_end)),
+            listed,
+            unchanged,
         )
     return BackupArchive(
         ArchiveId(profile, TYPES[type], name),

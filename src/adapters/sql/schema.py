@@ -32,7 +32,7 @@ from sqlalchemy import (
 
 from ...domain.errors.settings import FormatUnknown
 
-HEAD = "0010"
+HEAD = "0014"
 """The newest revision among the migrations."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -82,6 +82,8 @@ archives = Table(
     Column("has_snapshot", Boolean),
     Column("notes", Text),  # a JSON array
     Column("after_end", Text),  # a JSON array: bytes, and whether they are a tar
+    Column("listed", BigInteger),
+    Column("unchanged", BigInteger),
     UniqueConstraint("type", "name", "profile", name="archives_identity"),
 )
 """Claims and entries. One table for both, so that one unique constraint makes an identity taken by either."""
@@ -108,6 +110,18 @@ Index(
     postgresql_where=OPEN_CLAIM,
 )
 
+TRASHED = text("NOT claimed AND state = 'trashed'")
+"""Entries of removed archives."""
+
+Index(
+    "archives_trashed",
+    archives.c.profile,
+    archives.c.type,
+    archives.c.name,
+    sqlite_where=TRASHED,
+    postgresql_where=TRASHED,
+)
+
 LEFT_BEHIND = text("snapshot_after IS NOT NULL AND NOT claimed")
 """Entries that left a snapshot file behind, in the trash or not."""
 
@@ -125,12 +139,12 @@ links = Table(
     Column("seq", _sequence, primary_key=True, autoincrement=False),  # that of the archive
     Column("profile", _words, nullable=False),
     Column("type", _words, nullable=False),
-    Column("position", LargeBinary, nullable=False),  # in the order of the profile, see `link_changes.position`
+    Column("position", LargeBinary, nullable=False),  # in the order of the profile, see `links.changes.position`
     Column("is_listed", Boolean, nullable=False),  # not in the trash
     Column("is_pending", Boolean, nullable=False),  # the link is still to be worked out
     Column("changed", BigInteger, nullable=False),  # the profile's version when the archive was added or changed
     Column("parent", BigInteger),
-    Column("link", Text),  # JSON, see `link_text`
+    Column("link", Text),  # JSON, see `links.texts`
     # The moment from which on archives of a type matter to the link; NULL: no archive of that type does.
     Column("since_full", LargeBinary),
     Column("since_inc", LargeBinary),
@@ -175,6 +189,58 @@ linked_profiles = Table(
     Column("rules", Text),
 )
 """For each profile, how often it changed, and the version of the rules that made its links."""
+
+broken = Table(
+    "broken",
+    METADATA,
+    Column("profile", _words, primary_key=True),
+    Column("type", _words, primary_key=True),
+    Column("name", _words, primary_key=True),
+    Column("since_us", BigInteger, nullable=False),
+)
+"""Since when archives are known not to restore."""
+
+jobs = Table(
+    "jobs",
+    METADATA,
+    Column("job", _words, primary_key=True),
+    Column("stated", Text, nullable=False),
+    Column("covered_us", BigInteger, nullable=False),
+)
+"""How the times of each job are stated, and up to when they are covered by runs."""
+
+runs = Table(
+    "runs",
+    METADATA,
+    Column("job", _words, primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("cause", Text, nullable=False),
+    Column("who", Text),
+    Column("tries", BigInteger, nullable=False),
+    Column("started_us", BigInteger, nullable=False),
+    Column("ended_us", BigInteger),
+    Column("outcome", Text, nullable=False),
+    Column("report", Text),  # JSON, see `upkeep.job_rows`
+    Column("error", Text, nullable=False),
+)
+"""The last runs of each job. The store knows nothing of them, so `FORGET_EVERYTHING` leaves them."""
+
+checks = Table(
+    "checks",
+    METADATA,
+    Column("profile", _words, primary_key=True),
+    Column("type", _words, primary_key=True),
+    Column("name", _words, primary_key=True),
+    Column("sha256", Text, nullable=False),
+    Column("received_us", BigInteger, nullable=False),
+    Column("verified_us", BigInteger),
+    Column("wanted", Boolean, nullable=False),
+    Column("marked", Boolean),
+)
+"""
+When archives with these bytes were read again, whether they are to be, and whether they had marks. `FORGET_EVERYTHING`
+leaves it, too.
+"""
 
 totals = Table(
     "totals",

@@ -1,5 +1,6 @@
 """
-A scan of dumpdirs as they pass: does any of them list an unchanged name, which is therefore in another archive?
+A scan of dumpdirs as they pass: how many names do they list, and how many of these are unchanged and so in another
+archive?
 
 Nothing is held in memory. A dumpdir consists of records of a letter, a name and a NUL; an empty one ends it. A reader
 of a listing holds all of it, so its names are bounded here in number and length. Renames that tar could not carry out
@@ -11,19 +12,21 @@ from __future__ import annotations
 from ...domain.errors.content import ExpandsTooFar, NotATar
 from ...domain.tar.rename_records import RenameRecords
 
-_UNCHANGED = 78  # N
+_HERE, _UNCHANGED = b"YN"
 _OF_RENAMES = frozenset((b"R", b"T", b"X"))
 
 
 class DumpdirScan:
     """
-    Scans the dumpdirs of a tar as they pass for an unchanged name; *found* is the result for all of them.
+    Scans the dumpdirs of a tar as they pass: all of them together list *here* files that are in the archive, and
+    *unchanged* ones that are not.
 
     All of them together may have *max_names* names, each of at most *max_name_bytes*.
     """
 
     def __init__(self, max_names: int, max_name_bytes: int) -> None:
-        self.found = False
+        self.here = 0
+        self.unchanged = 0
         self._max_names = max_names
         self._max_name_bytes = max_name_bytes
         self._names = 0
@@ -53,8 +56,9 @@ class DumpdirScan:
             return
         data = data[: self._left]
         self._left -= len(data)
-        if not self._open and data[0] in (0, _UNCHANGED):
-            self.found = self.found or data[0] == _UNCHANGED
+        if not self._open:
+            self.here += data[0] == _HERE
+            self.unchanged += data[0] == _UNCHANGED
             if not data[0]:
                 self._left = 0
                 self._follow(b"")
@@ -63,7 +67,8 @@ class DumpdirScan:
         if end >= 0:
             self._left = 0
             data = data[: end + 1]
-        self.found = self.found or data.find(b"\0N") >= 0
+        self.here += data.count(b"\0Y")
+        self.unchanged += data.count(b"\0N")
         self._names += data.count(b"\0")
         if self._names > self._max_names:
             raise ExpandsTooFar("max_members", self._max_names)

@@ -176,9 +176,11 @@ class _Pass:
             members=self._tar.members,
             unpacked_bytes=self._unpacked_bytes,
             newest_member=None if newest is None else utc_from_timestamp(newest),
-            has_unchanged=self._tar.has_unchanged,
+            has_unchanged=self._tar.unchanged > 0,
             roots=tuple(path_text(root) for root in self._tar.roots),
             after_end=self._tar.after_end,
+            listed=self._tar.listed if self._tar.incremental else None,
+            unchanged=self._tar.unchanged if self._tar.incremental else None,
         )
 
     def _inspect(self, chunk: memoryview) -> None:

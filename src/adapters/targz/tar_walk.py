@@ -86,8 +86,8 @@ _NO_ROOT = b"\0"  # a prefix of no name
 
 class TarWalk:
     """
-    The walk over one tar; *members*, *incremental*, *has_unchanged*, *roots*, *newest_mtime* (seconds since the epoch)
-    and *after_end* are valid for what was read so far.
+    The walk over one tar; *members*, *incremental*, *listed*, *unchanged*, *roots*, *newest_mtime* (seconds since
+    the epoch) and *after_end* are valid for what was read so far.
 
     Members are what a listing of the archive would show, without a volume label; *recorder* is given each of them.
     After an error the walk is over.
@@ -130,9 +130,14 @@ class TarWalk:
         self._newest_field = b""
 
     @property
-    def has_unchanged(self) -> bool:
-        """Whether a listing marks some name as unchanged."""
-        return self._listings.found
+    def listed(self) -> int:
+        """How many files the listings have."""
+        return self._listings.here + self._listings.unchanged
+
+    @property
+    def unchanged(self) -> int:
+        """How many files the listings mark as unchanged."""
+        return self._listings.unchanged
 
     @property
     def newest_mtime(self) -> int | None:

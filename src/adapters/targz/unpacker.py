@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 import threading
 import time
 import zlib
@@ -34,6 +33,7 @@ from ...domain.errors.content import RejectedContent
 from ...domain.ports.store import ArchiveReader
 from ...domain.ports.unpacking import NotYet, UnpackedArchive
 from ...domain.tarkeep_error import TarkeepError
+from ..process.background import step_back
 from ..process.prefetcher import AheadBudget
 from .deflate import FASTEST, BadDeflate, InflateEngine, begun_inside
 from .gzip_stream import GzipStream
@@ -50,7 +50,6 @@ QUIET_SECONDS = 2.0
 
 _LOG = logging.getLogger("tarkeep.seek")
 _MAX_WAITING = 1000  # a restore reads hundreds
-_NICE = 10
 
 OpenBytes = Callable[[BackupArchive, int, int | None], ArchiveReader]
 """Opens the stored bytes of an archive from one position to another, as the use case `ReadArchive` does."""
@@ -363,8 +362,7 @@ class _Background:
 
     def _run(self) -> None:
         # This thread alone gets a low priority; the processor is for threads that a caller waits for.
-        with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+        step_back()
         while True:
             with self._changed:
                 if not self._waiting:

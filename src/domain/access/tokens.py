@@ -162,6 +162,9 @@ class Principal:
         return None if any(set("*?[") & set(pattern) for pattern in self.patterns) else frozenset(self.patterns)
 
 
+OPERATOR = Principal("host", frozenset(Scope), (EVERY_PROFILE,))
+"""The principal for whoever may open the data directory on the server's host; no token has this id."""
+
 ANONYMOUS = Principal(None, OPEN_SCOPES, (EVERY_PROFILE,))
 """The principal for every client of a server without tokens."""
 

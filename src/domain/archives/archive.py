@@ -72,7 +72,8 @@ class Contents:
     *has_unchanged* says whether a listing marks some name as unchanged, and so stored elsewhere; no full dump does.
     *roots* are the first components of the members' names, in order of appearance, at most 16, as text with bytes that
     are not UTF-8 escaped by backslashes. *after_end* is data behind the tar, which no reader looks at; None if only
-    zeros follow.
+    zeros follow. *listed* is how many names, other than directories, its listings have, and *unchanged* how many of
+    these are stored elsewhere; None without listings, and in archives that were received by an earlier version.
     """
 
     kind: Kind
@@ -82,6 +83,8 @@ class Contents:
     has_unchanged: bool = False
     roots: tuple[str, ...] = ()
     after_end: AfterEnd | None = None
+    listed: int | None = field(default=None, validator=optional(_not_negative))
+    unchanged: int | None = field(default=None, validator=optional(_not_negative))
 
 
 @frozen

@@ -8,10 +8,10 @@ server.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 from itertools import groupby
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from attrs import frozen
 
@@ -44,6 +44,7 @@ class Bucket(Enum):
     DIFFERING = "differing"  # the same name with another digest or size
     UNVERIFIED = "unverified"  # the same name, but no digest that both sides know
     DAMAGED = "damaged"  # the server received these bytes, as far as it can tell, and knows its copy to be damaged
+    PRUNED = "pruned"  # the server had these bytes, and removed them by the profile's policy
 
     @property
     def issue(self) -> str | None:
@@ -58,6 +59,7 @@ _ISSUES = {
     Bucket.UNVERIFIED: "Not verified, no digest given",
     Bucket.DAMAGED: "Damaged on remote, send it again",
 }
+NOT_THERE = (Bucket.MISSING_REMOTE, Bucket.PRUNED)
 _RANK = {type: rank for rank, type in enumerate(BackupType)}
 
 JUDGED_AT_ONCE = 1000
@@ -105,6 +107,7 @@ class TypeReport:
     differing: tuple[str, ...] = ()
     unverified: tuple[str, ...] = ()
     damaged: tuple[str, ...] = ()
+    pruned: tuple[str, ...] = ()
 
     @property
     def is_synchronized(self) -> bool:
@@ -142,7 +145,7 @@ class SyncReport:
                 type: TypeReport(
                     type,
                     sum(counts.get((type, bucket), 0) for bucket in Bucket if bucket is not Bucket.EXTRA_REMOTE),
-                    sum(counts.get((type, bucket), 0) for bucket in Bucket if bucket is not Bucket.MISSING_REMOTE),
+                    sum(counts.get((type, bucket), 0) for bucket in Bucket if bucket not in NOT_THERE),
                     **{bucket.value: tuple(names.get((type, bucket), ())) for bucket in Bucket},
                 )
                 for type in BackupType
@@ -150,45 +153,72 @@ class SyncReport:
         )
 
 
-def pair(here: Iterable[InventoryEntry], there: Iterable[InventoryEntry]) -> Iterator[Judged]:
+Pruned: TypeAlias = Callable[[BackupType, Sequence[InventoryEntry]], Collection[str]]
+"""The names of those entries of a type, which only the client has, whose bytes the server had and removed."""
+
+
+def _nothing_pruned(_type: BackupType, _entries: Sequence[InventoryEntry]) -> Collection[str]:
+    return ()
+
+
+def pair(
+    here: Iterable[InventoryEntry], there: Iterable[InventoryEntry], pruned: Pruned = _nothing_pruned
+) -> Iterator[Judged]:
     """
     Sort every archive known to either side into exactly one bucket.
 
     *here* is the catalog (remote), *there* the client's claim (local), each sorted by type in the order of
     `BackupType`, then by name. Archives are paired by identity, never by digest: two archives with equal bytes are
     still two. If several profiles of *here* have one type and name, they count as one archive: preferably an undamaged
-    one with the client's bytes.
+    one with the client's bytes. *pruned* is asked about archives that only the client has.
 
     Raises:
         DuplicateEntry: a name occurs twice in one type of *there*; raised during iteration.
 
     Cost: O(n) time, and memory for `JUDGED_AT_ONCE` names of each bucket.
     """
-    batches = Batches()
-    for type, bucket, name in _each_judged(here, there):
-        full = batches.add(type, bucket, name)
+    batches, lacking = Batches(), list[InventoryEntry]()
+    for entry, bucket in _each_judged(here, there):
+        if bucket is Bucket.MISSING_REMOTE:
+            if lacking and (len(lacking) == JUDGED_AT_ONCE or lacking[0].type is not entry.type):
+                yield from missing(lacking, pruned)
+                lacking = []
+            lacking.append(entry)
+            continue
+        full = batches.add(entry.type, bucket, entry.name)
         if full is not None:
             yield full
+    if lacking:
+        yield from missing(lacking, pruned)
     yield from batches.rest()
+
+
+def missing(entries: Sequence[InventoryEntry], pruned: Pruned) -> Iterator[Judged]:
+    """Sort *entries*, at least one, all of one type and the client's alone, by whether the server had them."""
+    type = entries[0].type
+    gone = pruned(type, entries)
+    if lacking := [entry.name for entry in entries if entry.name not in gone]:
+        yield Judged(type, Bucket.MISSING_REMOTE, lacking)
+    if removed := [entry.name for entry in entries if entry.name in gone]:
+        yield Judged(type, Bucket.PRUNED, removed)
 
 
 def _each_judged(
     here: Iterable[InventoryEntry], there: Iterable[InventoryEntry]
-) -> Iterator[tuple[BackupType, Bucket, str]]:
+) -> Iterator[tuple[InventoryEntry, Bucket]]:
     local = once_each(there)
     mine = next(local, None)
     for place, stored in groupby(here, _place):
         while mine is not None and _place(mine) < place:
-            yield mine.type, Bucket.MISSING_REMOTE, mine.name
+            yield mine, Bucket.MISSING_REMOTE
             mine = next(local, None)
         if mine is not None and _place(mine) == place:
-            yield mine.type, bucket_of(mine, _best(mine, stored)), mine.name
+            yield mine, bucket_of(mine, _best(mine, stored))
             mine = next(local, None)
         else:
-            extra = next(stored)
-            yield extra.type, Bucket.EXTRA_REMOTE, extra.name
+            yield next(stored), Bucket.EXTRA_REMOTE
     while mine is not None:
-        yield mine.type, Bucket.MISSING_REMOTE, mine.name
+        yield mine, Bucket.MISSING_REMOTE
         mine = next(local, None)
 
 

@@ -8,9 +8,7 @@ when that is not enough. The member ``sum`` covers all others, so that a single 
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
@@ -20,11 +18,9 @@ from ..identity.digests import Digests
 from ..tarkeep_error import TarkeepError
 from ..text.times import rfc3339
 from .archive import AfterEnd, ArchiveState, BackupArchive, Contents, Kind, Lineage
+from .summed import is_as_summed, sha256, summed, text_of
 
 FORMAT = 1
-_END = b"\n}"
-_SUMMED = b',\n  "sum": "%s"\n}\n'
-_LAID_OUT = re.compile(rb',\n  "sum": "([0-9a-f]{64})"\n}\n\Z')
 
 
 def encode(archive: BackupArchive) -> bytes:
@@ -44,17 +40,7 @@ def encode(archive: BackupArchive) -> bytes:
         "sha256": archive.digests.sha256,
         "received_at": rfc3339(archive.received_at),
         "taken_at": rfc3339(archive.taken_at),
-        "contents": contents
-        and {
-            "kind": contents.kind.value,
-            "members": contents.members,
-            "unpacked_size": contents.unpacked_bytes,
-            "newest_member": contents.newest_member and rfc3339(contents.newest_member),
-            "has_unchanged": contents.has_unchanged,
-            "roots": contents.roots,
-            "after_end": contents.after_end
-            and {"size": contents.after_end.size_bytes, "is_tar": contents.after_end.is_tar},
-        },
+        "contents": contents and _contents(contents),
         "parent": lineage.parent and {"type": lineage.parent[0].value, "name": lineage.parent[1]},
         "snapshot_before": lineage.snapshot_before,
         "snapshot_after": lineage.snapshot_after,
@@ -62,8 +48,23 @@ def encode(archive: BackupArchive) -> bytes:
     }
     if archive.state is ArchiveState.DAMAGED:
         members["state"] = archive.state.value
-    text = _text_of(members)
-    return text.removesuffix(_END) + _SUMMED % _sha256(text)
+    return summed(members)
+
+
+def _contents(contents: Contents) -> dict[str, object]:
+    members: dict[str, object] = {
+        "kind": contents.kind.value,
+        "members": contents.members,
+        "unpacked_size": contents.unpacked_bytes,
+        "newest_member": contents.newest_member and rfc3339(contents.newest_member),
+        "has_unchanged": contents.has_unchanged,
+        "roots": contents.roots,
+        "after_end": contents.after_end
+        and {"size": contents.after_end.size_bytes, "is_tar": contents.after_end.is_tar},
+    }
+    if contents.listed is not None:  # not in side-cars of earlier versions, which have to stay as they are
+        members |= {"listed": contents.listed, "unchanged": contents.unchanged}
+    return members
 
 
 def decode(sidecar: bytes, *, is_doubtful: bool = False) -> BackupArchive:
@@ -97,6 +98,8 @@ def decode(sidecar: bytes, *, is_doubtful: bool = False) -> BackupArchive:
                 roots=tuple(_text(root) for root in contents.get("roots", ())),
                 after_end=(behind := contents.get("after_end"))
                 and AfterEnd(behind["size"], _boolean(behind["is_tar"])),
+                listed=contents.get("listed"),
+                unchanged=contents.get("unchanged"),
             ),
             lineage=Lineage(
                 parent=(parent := members.get("parent")) and (BackupType(parent["type"]), _text(parent["name"])),
@@ -114,12 +117,21 @@ def decode(sidecar: bytes, *, is_doubtful: bool = False) -> BackupArchive:
         raise InvalidSidecar(str(error)) from error
 
 
-def _text_of(members: Mapping[str, object]) -> bytes:
-    return json.dumps(members, ensure_ascii=False, indent=2).encode(errors="surrogatepass")
+def is_unchanged(sidecar: bytes) -> bool:
+    """
+    Whether *sidecar*, which can be decoded, has every byte as it was written, as far as it tells.
+
+    The first side-cars had no sum, and no members that are unknown here.
+    """
+    return is_as_summed(sidecar) or not json.loads(sidecar).keys() - _FIRST
 
 
-def _sha256(text: bytes) -> bytes:
-    return hashlib.sha256(text).hexdigest().encode()
+_FIRST = frozenset(
+    {
+        *("format", "profile", "type", "name", "size", "md5", "sha256", "received_at", "taken_at", "contents"),
+        *("parent", "snapshot_before", "snapshot_after", "notes", "state"),
+    }
+)
 
 
 def _check_format(found: object) -> None:
@@ -129,11 +141,10 @@ def _check_format(found: object) -> None:
 
 def _check_sum(members: Mapping[str, object], sidecar: bytes) -> None:
     """Raise InvalidSidecar unless ``sum`` is the SHA-256 of all other members, laid out as by `encode`."""
-    laid_out = _LAID_OUT.search(sidecar)
-    if laid_out is not None and _sha256(sidecar[: laid_out.start()] + _END) == laid_out[1]:
+    if is_as_summed(sidecar):
         return  # the text matches as it stands; laying the members out anew takes 40 times as long
     rest = {name: value for name, value in members.items() if name != "sum"}
-    if members.get("sum") not in (None, _sha256(_text_of(rest)).decode()):  # the first side-cars had no sum
+    if members.get("sum") not in (None, sha256(text_of(rest)).decode()):  # the first side-cars had no sum
         raise InvalidSidecar("its sum says that it was changed since it was written")
 
 

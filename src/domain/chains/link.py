@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from enum import Enum
-
 from attrs import evolve, frozen
 
 from ..comparing.fit import Compatibility, Completeness
 from ..identity.archive_id import ArchiveId, BackupType
+from ..ranked import Ranked
 from ..text.counted import counted
 from ..text.paths import SHOWN_BYTES, path_text
 
 
-class Evidence(Enum):
+class Evidence(Ranked):
     """How surely a parent is known, from best to worst."""
 
     PROVEN = "proven"
@@ -21,14 +20,6 @@ class Evidence(Enum):
     UNCERTAIN = "uncertain"  # names are in no archive, or directories are older: the parent may be another archive
     CONTRADICTED = "contradicted"
     ORPHAN = "orphan"
-
-    @property
-    def rank(self) -> int:
-        """0 for the best."""
-        return _RANKS[self]
-
-
-_RANKS = {evidence: rank for rank, evidence in enumerate(Evidence)}
 
 
 _UNCHANGED_SHOWN = 3
@@ -40,9 +31,10 @@ class Link:
     What *child* builds on, and on what evidence.
 
     *parent* is None for an archive that builds on nothing (`is_base`) and for one whose parent is unknown. *tried* are
-    the archives that were tried as the parent and rejected. *is_sound* and *completeness* are those of the
-    `Compatibility` with the parent. *is_untroubled* says that no member of the child is in the way of another (see
-    `untroubled`). *unchanged* lists, as text, names that a child sent as a FULL calls unchanged.
+    the archives that were tried as the parent and rejected. *unsound* and *completeness* are those of the
+    `Compatibility` with the parent. *trouble* says which member of the child tar could not extract by itself (see
+    `untroubled`), as a clause, empty without one. *unchanged* lists, as text, names that a child sent as a FULL calls
+    unchanged.
     """
 
     child: ArchiveId
@@ -50,10 +42,14 @@ class Link:
     evidence: Evidence
     reason: str
     tried: tuple[ArchiveId, ...] = ()
-    is_sound: bool = True
+    unsound: str = ""
     completeness: Completeness = Completeness.WHOLE
-    is_untroubled: bool = True
+    trouble: str = ""
     unchanged: str = ""
+
+    @property
+    def is_untroubled(self) -> bool:
+        return not self.trouble
 
     @property
     def is_base(self) -> bool:
@@ -68,8 +64,10 @@ def with_own(link: Link, alone: Compatibility) -> Link:
     unchanged = ", ".join(path_text(path[:SHOWN_BYTES]) for path in names[:_UNCHANGED_SHOWN])
     if names and alone.unresolved > _UNCHANGED_SHOWN:
         unchanged += f" and {alone.unresolved - _UNCHANGED_SHOWN} more"
-    is_untroubled = alone.is_sound and (alone.is_excusable or not is_base)
-    link = evolve(link, is_untroubled=is_untroubled, unchanged=unchanged)
+    trouble = alone.unsound
+    if not alone.is_excusable and is_base:
+        trouble = trouble or "it renames directories, though it builds on nothing"
+    link = evolve(link, trouble=trouble, unchanged=unchanged)
     if not alone.unread or link.completeness is Completeness.OVERLOOKED:  # whose reason already says so
         return link
     are = "is" if alone.unread == 1 else "are"

@@ -26,12 +26,14 @@ from ..text.paths import SHOWN_BYTES, path_text
 from .link import Evidence, Link, overlooked_text
 from .neighbours import ListedNeighbours, Neighbours, order, sorted_archives
 
-RULE = 19
+RULE = 21
 """Changes whenever links or standings may come out differently than before: all links are then made anew."""
 
 NEAREST_TRIED = 50
 """How many other archives are compared with one whose supposed parent was rejected, the nearest before it first."""
 
+
+_REMOVED = "was removed by the retention policy; it can be brought back while it is in the trash"
 
 BETWEEN_TRIED = 10
 """How many archives between one and its supposed parent are checked for what they carry, the nearest first."""
@@ -142,7 +144,7 @@ class _Ladder:
             # Do not infer from here on: no stored archive is the one that this dump started from.
             where = "no stored archive left the snapshot file that it started from"
             if left_by:
-                where = f"the archive it started from, {left_by[-1].id.label}, is in the trash"
+                where = f"the archive it started from, {left_by[-1].id.label}, {_REMOVED}"
             return Link(child.id, None, Evidence.ORPHAN, where)
         at = bisect_left(stored, order(child), key=order)
         parent = stored[at - 1] if at else stored[0]
@@ -152,7 +154,12 @@ class _Ladder:
             names = f"{counted(found.unresolved, 'name')} that it calls unchanged"
             are = "is" if found.unresolved == 1 else "are"
             reason += f"; {names} {are} in no archive before it{_example(found)}: excluded, or never archived by tar"
-            if found.renamed is not Renamed.NOTHING:
+            if found.renamed is Renamed.IN_VAIN:
+                reason += (
+                    ", or archived under another name: directories that it renames are in no archive before it by "
+                    "their old names, so tar cannot rename them"
+                )
+            elif found.renamed is Renamed.FOUND:
                 reason += ", which mistakes renamed directories for each other: then a file may have another's content"
         return self._to(parent, Evidence.PROVEN, reason, found)
 
@@ -170,7 +177,7 @@ class _Ladder:
             return Link(child.id, None, Evidence.ORPHAN, "it was declared to build on itself")
         parent = self.among.named(id)
         if parent is None or parent.state is ArchiveState.TRASHED:
-            where = "is not stored" if parent is None else "is in the trash"
+            where = "is not stored" if parent is None else _REMOVED
             return Link(child.id, None, Evidence.ORPHAN, f"the declared parent {id.label} {where}")
         found = self.fit(child, parent)
         if found.verdict is Agreement.CONTRADICTS:
@@ -186,6 +193,10 @@ class _Ladder:
         if parent is None:
             wanted = " or ".join(type.value for type in types)
             return Link(child.id, None, Evidence.ORPHAN, f"no stored {wanted} was taken before it")
+        if (removed := self.among.removed_between(parent, child, types)) is not None:
+            # Names may agree with an older archive, and files would silently have an older content.
+            reason = f"by rule it builds on {removed.id.label}, which {_REMOVED}"
+            return Link(child.id, None, Evidence.ORPHAN, reason)
         found = self.fit(child, parent)
         if found.verdict is Agreement.CONTRADICTS:
             return self._contradicted(parent, found, "inferred")
@@ -322,7 +333,7 @@ class _Ladder:
                 f"; but {path_text(found.earlier[:SHOWN_BYTES])} is a directory of an earlier time than in that one: "
                 "its time was set back, or the archive was taken before that one"
             )
-        return Link(self.child.id, parent.id, evidence, reason, tried, found.is_sound, found.completeness)
+        return Link(self.child.id, parent.id, evidence, reason, tried, found.unsound, found.completeness)
 
 
 def base_types(type: BackupType, rules: ProfileRules) -> tuple[BackupType, ...]:

@@ -40,7 +40,7 @@ def sorted_archives(archives: Iterable[BackupArchive]) -> list[BackupArchive]:
 
 
 class Neighbours(Protocol):
-    """The archives of one profile, as a rule may query them. Two methods include those in the trash."""
+    """The archives of one profile, as a rule may query them. Three methods know those in the trash."""
 
     def named(self, id: ArchiveId) -> BackupArchive | None:
         """The archive with this identity, in the trash or not; None if it does not exist."""
@@ -53,6 +53,11 @@ class Neighbours(Protocol):
 
     def before(self, child: BackupArchive, limit: int) -> Sequence[BackupArchive]:
         """Up to *limit* archives that were taken before *child*, the nearest first."""
+
+    def removed_between(
+        self, parent: BackupArchive, child: BackupArchive, types: Sequence[BackupType]
+    ) -> BackupArchive | None:
+        """The last archive of *types* in the trash, or gone from it, that was taken between these two."""
 
 
 # -- what was asked --------------------------------------------------------------------------------------------------
@@ -122,6 +127,12 @@ class NotedNeighbours:
         self._note(tuple(BackupType), EARLIEST if len(found) < limit else moment(found[-1]))
         return found
 
+    def removed_between(
+        self, parent: BackupArchive, child: BackupArchive, types: Sequence[BackupType]
+    ) -> BackupArchive | None:
+        self._note(types, moment(parent))
+        return self._among.removed_between(parent, child, types)
+
     def _note(self, types: Iterable[BackupType], since: Moment) -> None:
         for type in types:
             self._since[type] = min(since, self._since.get(type, since))
@@ -141,6 +152,7 @@ class ListedNeighbours:
             if archive.lineage.snapshot_after is not None:
                 self._leaving.setdefault(archive.lineage.snapshot_after, []).append(archive)
         self._ordered = [archive for archive in known if archive.state is not ArchiveState.TRASHED]
+        self._removed = [archive for archive in known if archive.state is ArchiveState.TRASHED]
         self._of_type: dict[BackupType, list[BackupArchive]] = {type: [] for type in BackupType}
         for archive in self._ordered:
             self._of_type[archive.id.type].append(archive)
@@ -160,3 +172,10 @@ class ListedNeighbours:
     def before(self, child: BackupArchive, limit: int) -> Sequence[BackupArchive]:
         at = bisect_left(self._ordered, order(child), key=order)
         return self._ordered[max(0, at - limit) : at][::-1]
+
+    def removed_between(
+        self, parent: BackupArchive, child: BackupArchive, types: Sequence[BackupType]
+    ) -> BackupArchive | None:
+        at = bisect_left(self._removed, order(child), key=order)
+        between = self._removed[bisect_left(self._removed, order(parent), key=order) : at]
+        return next((archive for archive in reversed(between) if archive.id.type in types), None)

@@ -146,14 +146,19 @@ class Plan:
     """
     The archives that restore *point*, to be extracted in this order into an empty directory.
 
-    *is_sound* if GNU tar, extracting them, produces the tree of the point, unless *objection*, a sentence, says why tar
-    must not extract them at all (see `footprints`). The tree merged from them is right all the same.
+    *distrust* says why GNU tar, extracting them, would not produce the tree of the point, as a clause; it is empty if
+    tar would. *objection* says why tar must not extract them at all (see `footprints`), likewise; then *distrust* says
+    the same. The tree merged from them is right all the same.
     """
 
     point: RestorePoint
     archives: tuple[ArchiveId, ...]
-    is_sound: bool = True
+    distrust: str = ""
     objection: str = ""
+
+    @property
+    def is_sound(self) -> bool:
+        return not self.distrust
 
 
 def plan_restore(points: Iterable[RestorePoint], at: datetime | ArchiveId | None = None) -> Plan:
@@ -172,7 +177,7 @@ def plan_restore(points: Iterable[RestorePoint], at: datetime | ArchiveId | None
     if not point.is_restorable:
         reasons = tuple(f"{obstacle.archive}: {obstacle.reason}" for obstacle in point.obstacles)
         raise PointNotRestorable(point.archive.id, reasons, _nearest(known, point))
-    return Plan(point, point.path, point.standing.is_sound, point.standing.seen.objection)
+    return Plan(point, point.path, point.standing.distrust, point.standing.seen.objection)
 
 
 def _chosen(points: tuple[RestorePoint, ...], at: datetime | ArchiveId | None) -> RestorePoint:

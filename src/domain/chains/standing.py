@@ -16,6 +16,7 @@ from attrs import evolve, frozen
 from ..archives.archive import ArchiveState, BackupArchive, Kind
 from ..comparing.fit import Completeness
 from ..identity.archive_id import ArchiveId, BackupType
+from ..ranked import Ranked
 from ..text.counted import counted
 from ..text.times import rfc3339
 from .link import Evidence, Link
@@ -27,20 +28,12 @@ OBSTACLES_TOLD = 10
 """How many obstacles are kept, those nearest to the base. Every archive has a standing, and paths may be very long."""
 
 
-class Fidelity(Enum):
+class Fidelity(Ranked):
     """How much of the tree at a point the archives describe, from best to worst."""
 
     EXACT = "exact"  # all incremental: deletions and renames are known
     OVERLAY = "overlay"  # a plain archive is in the path: deleted names come back
     OPAQUE = "opaque"  # an archive in the path cannot be read
-
-    @property
-    def rank(self) -> int:
-        """0 for the best."""
-        return _RANKS[self]
-
-
-_RANKS = {fidelity: rank for rank, fidelity in enumerate(Fidelity)}
 
 
 class ObstacleKind(Enum):
@@ -91,8 +84,9 @@ class Standing:
     The verdict on a point, the same in every answer.
 
     *length* archives of *size_bytes* together restore it; *fidelity*, *evidence* and *completeness* are the worst of
-    them. *is_carried_out* if comparing the archives shows that tar, extracting them, produces the tree, and
-    *is_untroubled* if no member of an archive is in the way of another of the same archive.
+    them. *unsound* says why tar, extracting the archives one after the other, would not produce the tree, as comparing
+    them shows, and *trouble* which member of one is in the way of another of the same archive: clauses about the first
+    archive of which that is true, which they name; empty otherwise.
 
     *obstructions* counts the obstacles along the whole path, *obstacles* are the first of them, the base's first.
     *doubts* are about the archive itself. *seen* is what the names of this one point show.
@@ -102,13 +96,17 @@ class Standing:
     size_bytes: int
     fidelity: Fidelity
     evidence: Evidence
-    is_carried_out: bool
+    unsound: str
     completeness: Completeness
     obstructions: int
     obstacles: tuple[Obstacle, ...]
     doubts: tuple[Doubt, ...]
-    is_untroubled: bool = True
+    trouble: str = ""
     seen: Seen = CLEAR
+
+    @property
+    def is_untroubled(self) -> bool:
+        return not self.trouble
 
     @property
     def is_restorable(self) -> bool:
@@ -121,9 +119,19 @@ class Standing:
     @property
     def is_sound(self) -> bool:
         """Whether tar, extracting the archives, produces the tree of the point without any complaint."""
-        if not self.is_restorable or self.seen.gaps or self.seen.objection or self.seen.traces:
-            return False
-        return self.fidelity is not Fidelity.EXACT or (self.is_carried_out and self.is_untroubled)
+        return not self.distrust
+
+    @property
+    def distrust(self) -> str:
+        """Why the point is not sound, as a clause; empty if it is."""
+        seen = self.seen
+        if not self.is_restorable:
+            return "the point does not restore"
+        if seen.objection or seen.traces:
+            return seen.objection or seen.traces
+        if self.fidelity is Fidelity.EXACT and (self.unsound or self.trouble):
+            return self.unsound or self.trouble
+        return f"tar cannot extract {counted(seen.gaps, 'name')} of it" if seen.gaps else ""
 
     @property
     def is_whole(self) -> bool:
@@ -166,25 +174,29 @@ def standing_of(archive: BackupArchive, link: Link, parent: PlacedArchive | None
             archive.size_bytes,
             fidelity,
             link.evidence,
-            link.is_sound,
+            _of(archive, link.unsound),
             link.completeness,
             len(own),
             own[:OBSTACLES_TOLD],
             doubts,
-            link.is_untroubled,
+            _of(archive, link.trouble),
         )
     return Standing(
         before.length + 1,
         before.size_bytes + archive.size_bytes,
         max(fidelity, before.fidelity, key=lambda one: one.rank),
         max(link.evidence, before.evidence, key=lambda one: one.rank),
-        link.is_sound and before.is_carried_out,
+        before.unsound or _of(archive, link.unsound),
         max(link.completeness, before.completeness, key=lambda one: one.rank),
         before.obstructions + len(own),
         (*before.obstacles, *own)[:OBSTACLES_TOLD],
         doubts,
-        link.is_untroubled and before.is_untroubled,
+        before.trouble or _of(archive, link.trouble),
     )
+
+
+def _of(archive: BackupArchive, clause: str) -> str:
+    return f"{clause} ({archive.id.label})" if clause else ""
 
 
 def seen_of(place: PlacedArchive, seen: Seen) -> PlacedArchive:

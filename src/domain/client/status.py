@@ -2,21 +2,24 @@
 Whether every local archive is safe on the server.
 
 A local archive is safe if the server stores its very bytes, by SHA-256, and does not know them to be damaged. Sizes,
-names and times prove nothing.
+names and times prove nothing. What the server had and removed by the profile's policy needs no sending again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from datetime import datetime
 from enum import Enum
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from ..archives.archive import ArchiveState, BackupArchive
+from ..archives.inventory import Bucket, InventoryEntry
+from ..errors.client import Unauthorized
 from ..identity.archive_id import BackupType
 from ..text.counted import counted
 from .ports.local_archives import LocalArchive
+from .ports.remote import RemoteStore
 
 
 class Safety(Enum):
@@ -27,6 +30,7 @@ class Safety(Enum):
     DIFFERING = "differing"
     DAMAGED = "damaged"
     UNREADABLE = "unreadable"
+    PRUNED = "pruned"  # the server had these bytes, and removed them by the profile's policy
 
 
 @frozen
@@ -53,7 +57,12 @@ class Stock:
 
     @property
     def is_safe(self) -> bool:
-        return all(stock.count(Safety.SAFE) == stock.local_count for stock in self.types.values())
+        return not self.unsafe_count
+
+    @property
+    def unsafe_count(self) -> int:
+        """The number of local archives that are neither safe nor were removed there by policy."""
+        return self.local_count - len(self.having(Safety.SAFE)) - len(self.having(Safety.PRUNED))
 
     @property
     def local_count(self) -> int:
@@ -94,6 +103,26 @@ def take_stock(digests: Mapping[LocalArchive, str | None], stored: Iterable[Back
             {archive: _safety(digests[archive], there.get((type, archive.name), [])) for archive in here},
         )
     return Stock(types)
+
+
+def compared_stock(digests: Mapping[LocalArchive, str | None], remote: RemoteStore, profile: str | None) -> Stock:
+    """`take_stock` with what *remote* has of *profile*, or of all; it is asked again about what it seems to lack."""
+    stock = take_stock(digests, remote.archives(profile=profile))
+    missing = stock.having(Safety.MISSING)
+    if not missing:
+        return stock
+    entries = [InventoryEntry(one.type, one.name, one.size_bytes, sha256=digests[one]) for one in missing]
+    try:
+        there = remote.verify(profile, entries).places()
+    except Unauthorized:  # comparing may need another scope than listing
+        return stock
+    pruned = {one for one in missing if there.get((one.type, one.name)) is Bucket.PRUNED}
+    return Stock({type: _with_pruned(its, pruned) for type, its in stock.types.items()})
+
+
+def _with_pruned(stock: TypeStock, pruned: Container[LocalArchive]) -> TypeStock:
+    safety = {archive: Safety.PRUNED if archive in pruned else found for archive, found in stock.safety.items()}
+    return evolve(stock, safety=safety)
 
 
 def _safety(sha256: str | None, candidates: list[BackupArchive]) -> Safety:

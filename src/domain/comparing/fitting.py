@@ -14,6 +14,7 @@ from attrs import frozen
 
 from ..errors.restoring import TreeTooLarge
 from ..names.columns import dumpdir_of
+from ..names.footprints import shown
 from ..names.name_table import NameTable, has_unchanged, origins_between
 from ..names.renames import DirectoryRenames
 from ..tar.dumpdirs import Dumpdir, Mark
@@ -21,9 +22,9 @@ from ..tar.layout import BLOCK_BYTES
 from ..tar.paths import MAX_HELD_BYTES, canonical, is_placeable, join, split
 from .fit import Agreement, Compatibility, Renamed
 from .silence import leaves_open
-from .soundness import is_carried_out
+from .soundness import why_unsound
 
-RULE = 14
+RULE = 15
 """Changes whenever a fit may come out differently than before; fits kept under an older number are then worthless."""
 
 EXAMPLES = 10
@@ -60,7 +61,7 @@ def fit(
         raise TreeTooLarge(MAX_HELD_BYTES)
     origins = origins_between(child, parent)
     listed = _Listed(child)
-    is_sound = is_carried_out(child, parent, origins)
+    unsound = why_unsound(child, parent, origins)
     before = _Listed(parent)
     moved = sorted(path for path in origins.moved_from if path not in before and not _names(parent, path))
     if not is_base:
@@ -85,6 +86,8 @@ def fit(
         count += len(names)
         examples += (join(path, name) for name in islice(names, EXAMPLES - len(examples)))
     unread = _unread(child, parent, origins)
+    if unread and not unsound:
+        unsound = f"tar would leave {shown(unread[0])} as it was before, since it is listed but not in the archive"
     count += len(moved)
     examples += moved[: EXAMPLES - len(examples)]
     verdict = Agreement.CONTRADICTS if count else Agreement.FITS
@@ -92,7 +95,7 @@ def fit(
         verdict,
         count,
         tuple(examples),
-        is_sound and not unread,  # tar leaves the old version in place
+        unsound,
         Renamed.IN_VAIN if moved else Renamed.NOTHING if origins.is_trivial else Renamed.FOUND,
         is_open,
         len(staying),
@@ -110,7 +113,7 @@ def together(fits: Sequence[Compatibility]) -> Compatibility:
         worst,
         sum(one.unresolved for one in fits),
         tuple(islice(chain.from_iterable(one.examples for one in fits), EXAMPLES)),
-        all(one.is_sound for one in fits),
+        next((one.unsound for one in fits if one.unsound), ""),
         max((one.renamed for one in fits), key=lambda one: one.rank),
         any(one.is_open for one in fits),
         sum(one.overlooked for one in fits),

@@ -6,10 +6,11 @@ The tree of the earlier archive is what its listings name. The later archive is 
 so, and where they say "unchanged" the same file as before, wherever renames took it. Names that the earlier archive
 lacks are not judged here, but by `fitting`.
 
-No rule here names the renames that tar gets wrong; the model shows them. If no directory was renamed, things can only
-go wrong at the top: tar does not remove what no listing covers before it extracts something of another kind. What the
-later archive says nothing of stays in both. A renamed directory at the top is an exception: tar leaves it where it
-was.
+No rule here names the renames that tar gets wrong; the model shows them. If no directory was renamed, things can go
+wrong at the top: tar does not remove what no listing covers before it extracts something of another kind. And they go
+wrong where a listing above a directory does not name the way down to it, as after ``--transform``: tar then removes it
+(see `cut_off`). What the later archive says nothing of stays in both. A renamed directory at the top is an exception:
+tar leaves it where it was.
 """
 
 from __future__ import annotations
@@ -21,12 +22,14 @@ from attrs import define, field, frozen
 
 from ..names.columns import dumpdir_of
 from ..names.dump_table import tops
+from ..names.footprints import shown
 from ..names.name_table import NameTable, mark_of
 from ..names.renames import DirectoryRenames
 from ..tar.dumpdirs import Dumpdir, Mark
 from ..tar.layout import BLOCK_BYTES
 from ..tar.members import MemberType
 from ..tar.paths import join, split
+from .cut_off import cut_off
 from .extraction import Extraction, Folder, Leaf
 from .silence import strays
 
@@ -38,9 +41,10 @@ _BEFORE, _NEW = 0, 1
 _Nodes: TypeAlias = dict[bytes, dict[bytes, Folder | Leaf]]
 
 
-def is_carried_out(child: NameTable, parent: NameTable, origins: DirectoryRenames) -> bool:
+def why_unsound(child: NameTable, parent: NameTable, origins: DirectoryRenames) -> str:
     """
-    Whether tar, extracting *child* over the tree of *parent*, produces the tree of *child*.
+    Why tar, extracting *child* over the tree of *parent*, does not produce the tree of *child*, as a clause; empty if
+    it does.
 
     *origins* says where the directories of *child* were in *parent*.
 
@@ -49,22 +53,33 @@ def is_carried_out(child: NameTable, parent: NameTable, origins: DirectoryRename
 
     Cost: without renames, a step for each directory; with them, that of all names beside and below renamed directories.
     """
-    if not origins.is_plausible or _is_in_the_way(child, parent):
-        return False
+    if not origins.is_plausible:
+        return "it renames more directories than are followed, or some whose paths are too long"
+    if found := _in_the_way(child, parent) or cut_off(child, parent, origins):
+        return found
     if origins.is_trivial:
-        return True
-    if any(top in origins.moved_from and not _is_listed_above(top, child) for top in _tops(parent)):
-        return False
+        return ""
+    for top in _tops(parent):
+        if top in origins.moved_from and not _is_listed_above(top, child):
+            return f"tar would leave {_told(top)} where it was, which was renamed at the top"
     trial = _Trial(_Concerned.by(origins.concerned, _first(child)))
-    return trial.goes_well(child, parent, origins)
+    return trial.goes_wrong(child, parent, origins)
 
 
-def _is_in_the_way(child: NameTable, parent: NameTable) -> bool:
-    """Whether a top directory of *child* is a file in *parent*, or an unlisted file of it is a directory there."""
+def _told(path: bytes) -> str:
+    return shown(path) or "the top directory"
+
+
+def _in_the_way(child: NameTable, parent: NameTable) -> str:
+    """The clause about a top directory that is a file in *parent*, or an unlisted file that is a directory there."""
     for top in _tops(child):
         if parent.files.at(top) or (parent.row(top) is None and mark_of(parent, top) in (Mark.HERE, Mark.UNCHANGED)):
-            return True
-    return any(parent.row(join(folder, name)) is not None for folder, names in strays(child) for name in names)
+            return f"tar would not replace the file {_told(top)} by the directory that it is now"
+    for folder, names in strays(child):
+        for name in names:
+            if parent.row(path := join(folder, name)) is not None:
+                return f"tar would not replace the directory {_told(path)} by the file that it is now"
+    return ""
 
 
 def _tops(table: NameTable) -> Iterator[bytes]:
@@ -131,26 +146,29 @@ class _Trial:
     tried: Extraction = field(factory=Extraction)
     _names: int = 0
 
-    def goes_well(self, child: NameTable, parent: NameTable, origins: DirectoryRenames) -> bool:
-        """Whether tar produces the tree of *child*, within the number of names that are followed."""
+    def goes_wrong(self, child: NameTable, parent: NameTable, origins: DirectoryRenames) -> str:
+        """Why tar does not produce the tree of *child*, as a clause; empty if it does."""
         try:
             before = self._begin(parent)
             links = self._extract(child)
         except _TooMuch:
-            return False
-        if self.tried.failed or not self._has_moved(child, parent, origins):
-            return False
-        return self._is_as_told(child, origins, before, links)
+            return f"more than {MAX_NAMES} names are beside or below the directories that it renames"
+        if self.tried.failed:
+            return f"tar would fail at {self.tried.failures[0]}"
+        found = self._not_moved(child, parent, origins) or self._not_as_told(child, origins, before, links)
+        return f"after its renames of directories, {found}" if found else ""
 
-    def _has_moved(self, child: NameTable, parent: NameTable, origins: DirectoryRenames) -> bool:
-        """Whether each renamed directory exists at its new path, even if *child* has no member for it there."""
+    def _not_moved(self, child: NameTable, parent: NameTable, origins: DirectoryRenames) -> str:
+        """
+        The clause about a renamed directory that is not at its new path, even if *child* has no member for it there.
+        """
         for now in origins.concerned:
             was = origins.before(now)
             if was in (None, now) or child.row(now) is not None or parent.row(was) is None:
                 continue
             if not isinstance(self.tried.find(now), Folder):
-                return False
-        return True
+                return f"{_told(now)} would not be there"
+        return ""
 
     def _begin(self, parent: NameTable) -> _Nodes:
         """Make the tree of *parent*; return what is in it, by directory and name, before anything moves."""
@@ -212,33 +230,35 @@ class _Trial:
             if path in self.concerned:
                 yield child.position(path), -1, path
 
-    def _is_as_told(self, child: NameTable, origins: DirectoryRenames, before: _Nodes, links: set[bytes]) -> bool:
-        """Whether the result is what the listings of *child* name."""
+    def _not_as_told(self, child: NameTable, origins: DirectoryRenames, before: _Nodes, links: set[bytes]) -> str:
+        """The clause about the first difference of the result from what the listings of *child* name."""
         named: dict[bytes, dict[bytes, Mark]] = {}
         for path, listing in self._listings(child):
             named.setdefault(path, {}).update(listing.names)
         taken: set[bytes] = set()
         for path, names in named.items():
             folder = self.tried.find(path)
-            if not isinstance(folder, Folder) or not folder.names.keys() <= names.keys():
-                return False
+            if not isinstance(folder, Folder):
+                return f"{_told(path)} would not be there"
+            if more := folder.names.keys() - names.keys():
+                return f"{_told(join(path, min(more)))} would still be there"
             was = origins.before(path)
             had = before.get(was, {}) if was is not None and was not in taken else {}
             if was is not None:
                 taken.add(was)
             for name, mark in names.items():
-                node = folder.names.get(name)
+                node, whole = folder.names.get(name), join(path, name)
                 if mark is Mark.DIRECTORY:
-                    is_there = isinstance(node, Folder) or (node is None and join(path, name) not in self.concerned)
+                    is_there = isinstance(node, Folder) or (node is None and whole not in self.concerned)
                     if not is_there:
-                        return False
+                        return f"{_told(whole)} would not be there"
                 elif isinstance(node, Folder):
                     # a directory that tar skipped stays as it was
-                    if join(path, name) not in named and (mark is not Mark.UNCHANGED or node is not had.get(name)):
-                        return False
-                elif mark is Mark.UNCHANGED and join(path, name) not in links and node is not had.get(name):
-                    return False
-        return True
+                    if whole not in named and (mark is not Mark.UNCHANGED or node is not had.get(name)):
+                        return f"{_told(whole)} would be another directory"
+                elif mark is Mark.UNCHANGED and whole not in links and node is not had.get(name):
+                    return f"{_told(whole)} would be missing, or another file"
+        return ""
 
     def _count(self, names: int) -> None:
         self._names += names

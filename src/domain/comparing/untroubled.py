@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ..errors.content import MemberUnreadable
-from ..names.footprints import PLAIN_DIRECTORY, SYMLINK, misspelt, places, plain
-from ..names.name_table import NameTable
+from ..names.footprints import PLAIN_DIRECTORY, SYMLINK, misspelt, places, plain, shown
+from ..names.name_table import NameTable, mark_of
+from ..tar.dumpdirs import Mark
 from ..tar.layout import BLOCK_BYTES
 from ..tar.members import MemberRecord, MemberType
 from ..tar.paths import canonical, is_placeable, is_target, join, split
@@ -99,8 +100,8 @@ class Passing:
         if found is None:
             self._add_odd(record)
         elif found[0] == PLAIN_DIRECTORY:
-            self._use(found[1])
             self._count_listed(record, found[1])
+            self._use(found[1])
         elif found[0] == SYMLINK and not _has_target(record):
             self._give_up()
         else:
@@ -108,6 +109,9 @@ class Passing:
 
     def _count_listed(self, record: MemberRecord, path: bytes) -> None:
         if record.is_directory and len(record.headers) > BLOCK_BYTES:
+            if self._is_used(path):
+                self._give_up()  # tar removes what its listing does not name, even if it was just extracted
+                return
             self._with_listing.add(hash(path))
             self._here += record.headers.count(_HERE, BLOCK_BYTES - 1) + record.headers.count(_HERE_IN_PAX)
 
@@ -146,8 +150,8 @@ class Passing:
             return
         path = canonical(member.path)
         if member.type is MemberType.DIRECTORY:
-            self._use(path)
             self._count_listed(record, path)
+            self._use(path)
             return
         if member.type is MemberType.HARD_LINK:
             target = canonical(member.link)
@@ -164,6 +168,12 @@ class Passing:
             self._use(directory)
             self._of_files.add(hash(directory))
             self._last = directory
+
+    def _is_used(self, directory: bytes) -> bool:
+        """Whether a member before is *directory* or in it."""
+        if not directory:
+            return bool(self._files) or len(self._directories) > 1
+        return hash(directory) in self._directories
 
     def _use(self, directory: bytes) -> None:
         """Note *directory* and all above it."""
@@ -188,7 +198,7 @@ def _has_target(record: MemberRecord) -> bool:
 
 
 def alone(
-    is_untroubled: bool,
+    trouble: str,
     unread: Sequence[bytes] = (),
     *,
     renames_in_vain: bool = False,
@@ -197,12 +207,12 @@ def alone(
     """
     The result of this check as a `Compatibility`, the form in which it is kept.
 
-    *unread* are the files that it lists but does not hold, *renames_in_vain* is the result of that function,
-    *unchanged* the names that a FULL calls unchanged.
+    *trouble* is what `trouble_in` returns, *unread* are the files that it lists but does not hold, *renames_in_vain* is
+    the result of that function, *unchanged* the names that a FULL calls unchanged.
     """
     return Compatibility(
         Agreement.FITS,
-        is_sound=is_untroubled,
+        unsound=trouble,
         renamed=Renamed.IN_VAIN if renames_in_vain else Renamed.NOTHING,
         unresolved=len(unchanged),
         examples=tuple(unchanged[:EXAMPLES]),
@@ -222,19 +232,71 @@ def renames_in_vain(table: NameTable) -> bool:
     return table.is_joined or (table.row(b"") is not None and table.position(b"") == min(table.positions()))
 
 
-def has_no_trouble(table: NameTable) -> bool:
+def trouble_in(table: NameTable) -> str:
     """
-    Whether no member of an archive is in the way of another, and every hard link is to a file before it.
+    The clause about a member of an archive that is in the way of another, a hard link to something other than a file
+    before it, or a member that tar removes again; empty if no member is such.
+
+    Raises:
+        MemberUnreadable: a relevant listing is malformed.
 
     Cost: that of finding each file among the directories.
     """
     if table.has_odd_paths:
-        return False
+        return "tar could not extract a member whose path leads upwards or is too long, or a link to nothing possible"
     files, used = table.files, _with_all_above(table.files.folders)
     for number, target in files.links(range(len(files))):
         if not any(files.positions[one] < files.positions[number] for one in files.at(target)):
-            return False
-    return not any(path in used or table.row(path) is not None for path in _paths(table))
+            return f"tar would find no file {shown(target)} when it makes a hard link to that"
+    for path in _paths(table):
+        if path in used or table.row(path) is not None:
+            return f"{shown(path)} is both a file and a directory in it"
+    return _removed_again(table)
+
+
+def _removed_again(table: NameTable) -> str:
+    """The clause about a member that stands before the listing of a directory above it, which does not name it."""
+    if table.is_joined:  # then a later dump may have deleted it
+        return ""
+    listed = {
+        path: position
+        for path, position in zip(table.directories(), table.positions(), strict=True)
+        if (row := table.row(path)) is not None and row.listed
+    }
+    cut = (_cut_behind(table, listed, path, at) for path, at in _first_uses(table, listed))
+    removed = next(filter(None, cut), b"")
+    return f"tar would remove {shown(removed)} again, since a listing behind it does not name it" if removed else ""
+
+
+def _first_uses(table: NameTable, listed: Mapping[bytes, int]) -> Iterator[tuple[bytes, int]]:
+    """The directories and the position of each; and the first file in each directory, or all before its listing."""
+    yield from zip(table.directories(), table.positions(), strict=True)
+    files = table.files
+    for number, folder in enumerate(files.folders):
+        begin, end = files.firsts[number], files.firsts[number + 1]
+        positions, at = files.positions[begin:end], listed.get(folder)
+        first = min(positions)
+        if at is None or first > at:
+            yield join(folder, files.names[begin]), first
+        else:
+            names = files.names.some(begin, end)
+            yield from ((join(folder, name), own) for name, own in zip(names, positions, strict=True) if own < at)
+
+
+def _cut_behind(table: NameTable, listed: Mapping[bytes, int], path: bytes, position: int) -> bytes:
+    """What a listing behind *position* does not name on the way to *path*, the member there; b"" without one."""
+    below, is_directory = path, table.row(path) is not None
+    while below:
+        above = split(below)[0]
+        at = listed.get(above)
+        if at is not None:
+            if at <= position:
+                return b""  # those above are compared with that
+            wrong = (None, Mark.HERE) if is_directory else (None, Mark.DIRECTORY)
+            if mark_of(table, below) in wrong:
+                return below
+        below, is_directory = above, True
+    return b""
 
 
 def is_apart(table: NameTable, earlier: NameTable) -> bool:

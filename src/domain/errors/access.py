@@ -20,12 +20,16 @@ class NotAuthenticated(TarkeepError):
 
 @define
 class ScopeMissing(TarkeepError):
-    """The token lacks a required scope; any of *needed* would do."""
+    """
+    The token lacks a required scope; any of *needed* would do. *for_all* if it must have it for all profiles.
+    """
 
     needed: tuple[str, ...]
+    for_all: bool = False
 
     def __str__(self) -> str:
-        return f"this needs a token with the scope {' or '.join(self.needed)}"
+        where = " for all profiles, which is the pattern *" if self.for_all else ""
+        return f"this needs a token with the scope {' or '.join(self.needed)}{where}"
 
 
 @define

@@ -118,6 +118,17 @@ class AlreadyPublished(TarkeepError):
 
 
 @define
+class ArchiveProtected(TarkeepError):
+    """Holds or a lock keep this archive. *protections* says what does, each in words, at least one."""
+
+    id: ArchiveId
+    protections: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.id} is kept: {'; '.join(self.protections)}"
+
+
+@define
 class InvalidSidecar(TarkeepError):
     """A side-car cannot be parsed."""
 

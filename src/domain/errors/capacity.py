@@ -10,12 +10,19 @@ from ..text.counted import counted
 
 @define
 class InsufficientStorage(TarkeepError):
-    """The disk, its inodes or its quota are used up; sizes in bytes, None if unknown."""
+    """
+    The disk, its inodes or its quota are used up; sizes in bytes, None if unknown.
+
+    *doing* says what there is no room for, such as ``moving an archive to the trash``; empty for an archive.
+    """
 
     needed_bytes: int | None = None
     free_bytes: int | None = None
+    doing: str = ""
 
     def __str__(self) -> str:
+        if self.doing:
+            return f"the server's disk is full, even for {self.doing}: remove something else from it and try again"
         if self.needed_bytes is None or self.free_bytes is None:
             return "the server has no space left for this archive; free some and send it again"
         return f"the server needs {counted(self.needed_bytes, 'byte')} for this archive and has {self.free_bytes} free"
@@ -80,3 +87,11 @@ class BackendUnavailable(TarkeepError):
 
     def __str__(self) -> str:
         return f"the {self.what} is not available" + (f": {self.reason}" if self.reason else "")
+
+
+@define
+class CatalogDamaged(BackendUnavailable):
+    """The database of the catalog is damaged, and has to be rebuilt from the store."""
+
+    what: str = "catalog"
+    reason: str = "it is damaged"

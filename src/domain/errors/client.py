@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import Enum
+
 from attrs import define
 
 from ..tarkeep_error import TarkeepError
@@ -159,6 +161,28 @@ class FolderUnusable(TarkeepError):
 
     def __str__(self) -> str:
         return f"{self.path} cannot be used: {self.reason}"
+
+
+class NoBackupFolder(FolderUnusable):
+    """The folder of the local archives does not exist."""
+
+
+class PrivateFolder(Enum):
+    """What a folder is for that must be private to its user."""
+
+    WORK = "work"  # the archives of a restore
+    SPOOL = "spool"
+
+
+@define
+class FolderNotPrivate(FolderUnusable):
+    """Another user could change what lies in a folder of this machine."""
+
+    purpose: PrivateFolder
+
+
+class TooManyArchivesOpen(FolderUnusable):
+    """A restore needs more archives at a time than this process may open files."""
 
 
 @define

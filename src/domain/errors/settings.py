@@ -42,13 +42,17 @@ class DataDirectoryInUse(TarkeepError):
 
 @define
 class DataDirectoryUnsafe(TarkeepError):
-    """Another user owns the data directory or may write to it, and so could replace its files."""
+    """
+    Another user owns the data directory or may write to it, and so could replace its files.
+
+    *owner* is the user id of that owner; None if this user, or root, owns it.
+    """
 
     reason: str
-    hint: str
+    owner: int | None = None
 
     def __str__(self) -> str:
-        return f"{self.reason}; {self.hint}"
+        return self.reason
 
 
 @define
@@ -82,3 +86,7 @@ class UsageError(TarkeepError):
 
     def __str__(self) -> str:
         return f"{self.what}: {self.reason}"
+
+
+class NotARegularFile(UsageError):
+    """The command line asks for the content of a name that is a folder, a link or another thing."""

@@ -45,7 +45,7 @@ def _word(type: BackupType) -> str:
     return type.value
 
 
-@frozen(order=True)
+@frozen(order=True, cache_hash=True)
 class ArchiveId:
     """The identity of an archive: profile, type and name. Ordered by these, the type by its word."""
 

@@ -13,6 +13,8 @@ from ..archives.inventory import InventoryEntry
 from ..archives.totals import Sums, Totals
 from ..chains.kept_links import KeptLinks
 from ..identity.archive_id import ArchiveId, BackupType
+from ..retention.arrival import Arrival
+from ..retention.removals import Removals
 
 
 @frozen
@@ -72,7 +74,7 @@ class InventoryPage:
     next_cursor: str | None
 
 
-class Catalog(KeptLinks, Protocol):
+class Catalog(KeptLinks, Removals, Protocol):
     """
     What is known about archives: an index of the store, which can always be rebuilt from it.
 
@@ -158,6 +160,13 @@ class Catalog(KeptLinks, Protocol):
 
         Raises:
             ValueError: *cursor* is not from this catalog, or *limit* is below 1.
+        """
+
+    def arrivals(self, profile: str, type: BackupType | None = None, *, limit: int) -> list[Arrival]:
+        """
+        At most *limit* entries of *profile*, or of one *type* of it, as they are compared: the last received first.
+
+        Cost grows with *limit* alone.
         """
 
     def listed(

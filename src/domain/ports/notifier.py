@@ -18,3 +18,15 @@ class Notifier(Protocol):
 
     def whole(self, id: ArchiveId) -> None:
         """*id*, which was taken for damaged, is whole again."""
+
+    def unstable(self, id: ArchiveId, what: str) -> None:
+        """A stored file of *id* was wrong once, as *what* says, and right when it was read again."""
+
+    def mended(self, id: ArchiveId, what: str) -> None:
+        """A stored file of *id* was wrong, as *what* says, and was made anew."""
+
+    def suspicious(self, id: ArchiveId, why: str) -> None:
+        """*id* has arrived and is suspicious: its profile is not pruned. *why* is sentences without full stops."""
+
+    def unjudged(self, id: ArchiveId, why: str) -> None:
+        """Whether *id*, which has arrived, is suspicious could not be found out or noted."""

@@ -32,6 +32,23 @@ class StoredArchive:
     has_snapshot: bool = False
 
 
+@frozen
+class TrashedArchive:
+    """
+    What the trash holds under one identity: number of bytes, side-car, and the note that says why it is there.
+
+    *size_bytes* is None if the bytes are not there: they were purged, or a crash came between note and bytes. Then
+    *has_remains* says that something of what lay beside them is there. *note* is None if it was lost.
+    """
+
+    id: ArchiveId
+    size_bytes: int | None
+    sidecar: bytes | None
+    note: bytes | None
+    has_snapshot: bool = False
+    has_remains: bool = False
+
+
 class ArchiveReader(AbstractContextManager["ArchiveReader", None], Protocol):
     """
     The bytes of one archive, or of a range of it; leaving the context releases its resources.
@@ -76,36 +93,42 @@ class ArchiveWriter(AbstractContextManager["ArchiveWriter", None], Protocol):
     def truncate(self, size_bytes: int) -> None:
         """Drop the bytes written beyond *size_bytes*."""
 
-    def seal(self, sidecar: bytes) -> None:
+    def seal(self, sidecar: bytes, marks: bytes | None = None) -> None:
         """
-        Make the written bytes, and *sidecar*, durable in staging.
+        Make the written bytes, *sidecar*, and *marks* if there are any, durable in staging.
 
-        May be called again with another side-car. A failure is final: the writer cannot be sealed any more.
+        May be called again with others; the last call counts. A failure is final: the writer cannot be sealed any more.
         """
 
     def publish(self, id: ArchiveId) -> None:
         """
-        Make the sealed archive visible as *id*. When this returns, bytes and side-car survive a power cut.
+        Make the sealed archive visible as *id*. When this returns, bytes, side-car and marks survive a power cut.
 
-        Atomic: other callers see nothing or everything. Never overwrites an archive. A side-car without an archive,
-            which a crash can leave, is replaced.
+        Atomic: other callers see nothing or everything. Never overwrites an archive. A side-car or marks without an
+            archive, which a crash can leave, are replaced.
 
         Raises:
-            AlreadyPublished: the store holds *id*, which stays as it is. The writer may be sealed again and published
-                under another identity.
+            AlreadyPublished: the store holds *id*, be it in the trash, which stays as it is. The writer may be sealed
+                again and published under another identity.
             ValueError: not sealed, written to since, or published already.
         """
 
     def replace(self, id: ArchiveId) -> None:
         """
-        As `publish`, but replaces the archive *id* in the store; the snapshot file kept with it stays.
+        As `publish`, but replaces the archive *id* in the store; its snapshot file and its marks stay, whatever marks
+        it was sealed with. The bytes that were there are kept in the quarantine, if that is possible.
 
-        Other callers may see neither archive for a moment, and a crash may leave neither; the snapshot file survives.
+        Other callers may see neither archive for a moment, and a crash may leave neither; these files survive.
         """
 
 
 class ArchiveStore(Protocol):
-    """The bytes of archives and their side-cars, by identity: the truth."""
+    """
+    The bytes of archives and their side-cars, by identity: the truth.
+
+    An archive that was moved to the trash is not found there by any method but those that speak of the trash, of notes
+    or of marks.
+    """
 
     def begin(self) -> ArchiveWriter:
         """Start to receive an archive into staging."""
@@ -129,6 +152,15 @@ class ArchiveStore(Protocol):
     def read(self, id: ArchiveId, start: int = 0, stop: int | None = None) -> ArchiveReader:
         """
         The bytes from *start* (inclusive) to *stop* (exclusive; None is the end), clipped to the archive.
+
+        Raises:
+            ArchiveNotFound: at this call, not at the first block.
+        """
+
+    def reread(self, id: ArchiveId) -> ArchiveReader:
+        """
+        All bytes of *id* as the medium has them now: what a cache of this machine holds of them, or of anything that is
+        kept with *id*, is dropped before. What is read is not cached.
 
         Raises:
             ArchiveNotFound: at this call, not at the first block.
@@ -197,7 +229,91 @@ class ArchiveStore(Protocol):
         """
 
     def remove(self, id: ArchiveId) -> None:
-        """Durably remove archive, snapshot file and side-car. A missing one is no error."""
+        """Durably remove archive, snapshot file, marks and side-car, not from the trash. A missing one is no error."""
+
+    def marks(self, id: ArchiveId) -> bytes | None:
+        """
+        The marks of the archive *id*, also if it is in the trash; None if it was never marked.
+
+        Raises:
+            ArchiveNotFound: no archive is stored under *id*, nor is one in the trash.
+        """
+
+    def mark(self, id: ArchiveId, marks: bytes, instead_of: bytes | None) -> None:
+        """
+        Durably give the archive *id*, also if it is in the trash, other marks *instead_of* its present ones.
+
+        Other callers see the old or the new marks, whole, also after a crash. After an error they may see new ones
+        that are not durable: mark it again, instead of those.
+
+        Raises:
+            AlreadyPublished: its marks are not *instead_of*; they stay.
+            ArchiveNotFound: as `marks`.
+        """
+
+    def marked(self, profile: str | None = None) -> Iterator[ArchiveId]:
+        """
+        Every identity, or every one of *profile*, that has marks, in the trash too.
+
+        Reads only names, and does not check that the archive exists.
+        """
+
+    def trash(self, id: ArchiveId, note: bytes, now: datetime) -> None:
+        """
+        Durably move the archive *id*, with all that is kept with it, to the trash, where *note* says why.
+
+        It is in the store or in the trash at any moment, and after a crash in one of them or in both, as a whole. Then
+        this finishes the move, and `untrash` undoes it. Trashing what is in the trash only replaces its note. *note* is
+        an encoded `TrashNote` without *purged_at*; it replaces that on an earlier archive of this name.
+
+        Raises:
+            ArchiveProtected: its marks protect the archive at *now*, or cannot be read.
+            AlreadyPublished: another archive of this name is in the trash.
+            ArchiveNotFound: no archive is stored under *id*, nor is one in the trash.
+        """
+
+    def untrash(self, id: ArchiveId) -> None:
+        """
+        Durably move the archive *id* from the trash to where it was, and drop the note; likewise never in neither.
+
+        Raises:
+            AlreadyPublished: another archive is stored under *id*.
+            ArchiveNotFound: no archive *id* is in the trash.
+        """
+
+    def trashed(self) -> Iterator[TrashedArchive]:
+        """
+        Every archive in the trash, and every note on one that was purged, in the order of `ArchiveId`.
+
+        After a crash one may be listed that `scan` lists as well. One moved meanwhile may or may not be seen.
+        """
+
+    def note(self, id: ArchiveId) -> bytes | None:
+        """The note on *id* in the trash, also if its bytes were purged; None without one."""
+
+    def purge(self, id: ArchiveId, note: bytes, now: datetime) -> None:
+        """
+        Durably remove the archive *id*, and all that is kept with it, from the trash; only *note* stays.
+
+        *note* is an encoded `TrashNote` with *purged_at*. It is durable before anything is removed. Purging again
+        finishes what a crash or an error interrupted: until then `trashed` shows the bytes, or that there are remains.
+        It changes no note. From then on the name may be published again.
+
+        Raises:
+            ArchiveProtected: as `trash`.
+            ArchiveNotFound: neither an archive *id* nor a note on it is in the trash.
+        """
+
+    def forget(self, id: ArchiveId) -> None:
+        """
+        Durably remove the note on an archive that was purged. An unknown one is no error.
+
+        Raises:
+            AlreadyPublished: its bytes are in the trash.
+        """
+
+    def empty_quarantine(self, older_than: datetime) -> int:
+        """Durably remove replaced bytes that came to the quarantine before that time. Returns how many there were."""
 
     def usage(self) -> Usage:
         """Used and free bytes of the medium."""
@@ -212,3 +328,17 @@ class ArchiveStore(Protocol):
 
     def close(self) -> None:
         """Release the store's resources, such as its lock. Idempotent."""
+
+
+class Ballast(Protocol):
+    """
+    Space of the medium that is set aside, to be given up when a full one has no room for what frees space.
+
+    Any number of threads. No method raises: without it, a full medium is full.
+    """
+
+    def keep(self) -> bool:
+        """Set the space aside, if the medium has room for it many times over. Returns whether it is set aside."""
+
+    def give_up(self) -> bool:
+        """Free the space. Returns whether there was any."""

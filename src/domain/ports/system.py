@@ -1,12 +1,14 @@
-"""Time, fresh ids, and locks within this process."""
+"""Time, fresh ids, and what the threads of this process tell each other by locks."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from ..identity.archive_id import ArchiveId
+from ..retention.clock_watch import ClockNote
 
 
 class Clock(Protocol):
@@ -14,6 +16,19 @@ class Clock(Protocol):
 
     def now(self) -> datetime:
         """Aware, in UTC."""
+
+    def monotonic(self) -> timedelta:
+        """The time since some fixed moment: it passes evenly, also while the machine sleeps, and is never set."""
+
+
+class ClockNotes(Protocol):
+    """What is noted of the server's clock from one run to the next. One process at a time."""
+
+    def load(self) -> ClockNote:
+        """The note that was saved last; an empty one at first, one with a doubt if it cannot be understood."""
+
+    def save(self, note: ClockNote) -> None:
+        """Durably replace the note."""
 
 
 class NameLocks(Protocol):
@@ -47,6 +62,16 @@ class Turns(Protocol):
         Raises:
             CatalogBusy: on entering, after *patience*; never if that is None.
         """
+
+
+class InUse(Protocol):
+    """The archives that readers of this process need until they have ended; these are not removed meanwhile."""
+
+    def hold(self, ids: Collection[ArchiveId]) -> AbstractContextManager[None]:
+        """*ids* are in use while in the context; several callers may use the same."""
+
+    def all(self) -> frozenset[ArchiveId]:
+        """All archives in use now."""
 
 
 class IdSource(Protocol):

@@ -13,6 +13,8 @@ from typing import Protocol
 
 from attrs import define, frozen
 
+from .retention_policy import RetentionPolicy
+
 
 class IncBase(Enum):
     """What an INC of a profile builds on where neither the archive nor its sender says so."""
@@ -29,7 +31,7 @@ class ProfileRules:
 
     *time_zone* is that of times in names without a ``Z``. *allow_opaque* accepts archives that cannot be read as a gzip
     of a tar, such as encrypted ones; of those only the bytes are known. *max_bytes* and *max_archives* are the most
-    that each profile may hold; None is no limit.
+    that each profile may hold; None is no limit. *retention* is what may be removed; None: nothing, ever.
     """
 
     inc_base: IncBase = IncBase.LAST_INC_OR_FULL
@@ -37,6 +39,7 @@ class ProfileRules:
     allow_opaque: bool = False
     max_bytes: int | None = None
     max_archives: int | None = None
+    retention: RetentionPolicy | None = None
 
 
 @frozen

@@ -49,6 +49,11 @@ def is_placeable(path: bytes) -> bool:
     )
 
 
+def is_at_or_below(path: bytes, below: bytes) -> bool:
+    """Whether *path* is *below*, or something in it; both are canonical, and b"" is the root."""
+    return not below or path == below or path.startswith(below + b"/")
+
+
 def is_target(link: bytes) -> bool:
     """Whether a symbolic link can point to *link*."""
     return 0 < len(link) <= MAX_PATH_BYTES

@@ -1,4 +1,4 @@
-"""How many names of a point cannot be given back, or only with doubt; servers and clients both report it."""
+"""How many names of a point cannot be restored, or only with doubt; servers and clients both report it."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class Counts:
 
     @property
     def words(self) -> str:
-        """``3 names lack``, ``2 names may be out of date``, or both."""
+        """``3 names are missing``, ``2 names may be out of date``, or both."""
         told = []
         if self.lacking:
-            told.append(f"{counted(self.lacking, 'name')} {'lacks' if self.lacking == 1 else 'lack'}")
+            told.append(f"{counted(self.lacking, 'name')} {'is' if self.lacking == 1 else 'are'} missing")
         if self.uncertain:
             told.append(f"{counted(self.uncertain, 'name')} may be out of date")
         return ", ".join(told)

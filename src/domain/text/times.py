@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 
 
 def utc_from_timestamp(seconds: float) -> datetime | None:
@@ -18,3 +18,11 @@ def rfc3339(moment: datetime) -> str:
     if moment.tzinfo is not UTC:
         moment = moment.astimezone(UTC)
     return moment.isoformat()[: -len("+00:00")] + "Z"
+
+
+def in_zone(at: datetime, zone: tzinfo) -> datetime:
+    """*at* in *zone*; at the ends of the calendar, in UTC."""
+    try:
+        return at.astimezone(zone)
+    except (OverflowError, ValueError):
+        return at

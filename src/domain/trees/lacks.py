@@ -1,5 +1,5 @@
 """
-The names of a point that cannot be given back, or only with doubt, if not all of it can be.
+The names of a point that cannot be restored, or only with doubt, if not all of it can be.
 
 A tree lacks names for three reasons: the member cannot be extracted, the content is in an archive whose stored bytes
 are damaged, or no stored archive has it. A fourth leaves a doubt: an archive is missing from the path, and names from
@@ -17,7 +17,7 @@ from attrs import define, field, frozen
 
 from ..archives.archive import BackupArchive
 from ..identity.archive_id import ArchiveId
-from ..tar.paths import MAX_PATH_BYTES, split
+from ..tar.paths import MAX_PATH_BYTES, is_at_or_below, split
 from ..text.lack_counts import Counts
 from ..text.paths import SHOWN_BYTES, path_text
 from .tree import Gap, GapKind, Tree
@@ -27,7 +27,7 @@ _Place: TypeAlias = tuple[bytes, bytes]
 
 @frozen
 class Lack:
-    """A name that cannot be given back, or only with doubt; *archive* is the one with its content, if any."""
+    """A name that cannot be restored, or only with doubt; *archive* is the one with its content, if any."""
 
     path: bytes
     kind: GapKind
@@ -64,7 +64,7 @@ class Lack:
     def sentence(self) -> str:
         """The name, shortened if it is long, with what becomes of it and why."""
         name = path_text(self.path[:SHOWN_BYTES]) or "a member without a name"
-        return f"{name} {'may be out of date' if self.is_given else 'cannot be given back'}: {self.reason}"
+        return f"{name} {'may be out of date' if self.is_given else 'cannot be restored'}: {self.reason}"
 
 
 @define(eq=False)
@@ -110,7 +110,7 @@ class Lacks:
             self._gaps = sorted(map(_placed, told), key=itemgetter(0))
         start = None if after is None else split(after)
         for place, lack in self._gaps:
-            if (start is None or place > start) and _is_at_or_below(lack.path, below):
+            if (start is None or place > start) and is_at_or_below(lack.path, below):
                 yield place, lack
 
     def _of_tree(self, below: bytes, after: bytes | None) -> Iterator[tuple[_Place, Lack]]:
@@ -126,10 +126,6 @@ class Lacks:
 
 def _placed(gap: Gap) -> tuple[_Place, Lack]:
     return split(gap.path), Lack(gap.path, gap.kind)
-
-
-def _is_at_or_below(path: bytes, below: bytes) -> bool:
-    return not below or path == below or path.startswith(below + b"/")
 
 
 def _called(id: ArchiveId | None) -> str:

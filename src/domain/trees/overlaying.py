@@ -1,6 +1,8 @@
 """
 Laying archives over each other, as tar extracts them one by one into one directory: names are never deleted.
 
+A member that cannot be extracted is a gap until something is extracted at its path, or a file at a path above it.
+
 Members are taken in the order of the tar, because one may be in the way of another. The first archive, by far the
 largest, mostly has no such members: then its folders are taken at once. Folders that are not in use are kept packed.
 """
@@ -101,6 +103,9 @@ class _Overlay:
         self._folders = _Folders()
         self._folders.make(b"")
         self._unmade: set[bytes] = set()  # paths whose member cannot be made, with nothing laid over them since
+        self._gaps: dict[bytes, tuple[GapKind, int]] = {}  # others, likewise, with the step of the member
+        self._step = 0
+        self._filed: dict[bytes, int] = {}  # the last step that put a file where gaps may be below
         self._links: dict[int, int] = {}  # the value of a hard link -> the value for the member with its content
         self._is_empty = True
 
@@ -124,6 +129,9 @@ class _Overlay:
         draft.let_go()
         for path in sorted(self._unmade):
             draft.gap_unmade(path)
+        for path, (kind, step) in self._gaps.items():
+            if not self._is_filed_above(path, step):
+                draft.gap(path, kind)
         linked: list[tuple[int, int]] = []
         below = self._kids()
         for path, found in self._folders.sorted():
@@ -222,14 +230,17 @@ class _Overlay:
     def _extract(self, value: int, letter: int, path: bytes, target: bytes) -> None:
         draft, folders = self._draft, self._folders
         folders.rest(1)
+        self._step += 1
         if not path:
             draft.root = value if letter == DIRECTORY else draft.root
             return
-        if self._is_below_a_file(path):
-            draft.gap(path, GapKind.IN_THE_WAY)
+        if (file := self._file_above(path)) is not None:
+            self._filed.setdefault(file, 0)
+            self._gap(path, GapKind.IN_THE_WAY)
             return
         directory, name = split(path)
         if letter == DIRECTORY:
+            self._gaps.pop(path, None)
             self._directory(path)  # replaces a file of this name
             self._directory(directory)[name] = value
             return
@@ -238,12 +249,18 @@ class _Overlay:
             above, linked_name = split(target)
             linked = (folders.get(above) or {}).get(linked_name, IMPLIED)
             if linked < 0 or target in folders:
-                draft.gap(path, GapKind.NO_TARGET)
+                self._gap(path, GapKind.NO_TARGET)
+                while directory not in folders:  # the member made none of these, so a file may take the place of one
+                    self._filed.setdefault(directory, 0)
+                    directory = split(directory)[0]
                 return
             content = self._links.get(linked, linked)
         if folders.get(path):
-            draft.gap(path, GapKind.IN_THE_WAY)  # tar removes only empty directories
+            self._gap(path, GapKind.IN_THE_WAY)  # tar removes only empty directories
             return
+        self._gaps.pop(path, None)
+        if path in self._filed or path in folders:
+            self._filed[path] = self._step
         folders.drop(path)
         names = self._directory(directory)
         if name not in names:
@@ -251,6 +268,18 @@ class _Overlay:
         names[name] = value
         if content != value:
             self._links[value] = content
+
+    def _gap(self, path: bytes, kind: GapKind) -> None:
+        self._draft.hold(NAME_BYTES + len(path))
+        self._gaps[path] = (kind, self._step)
+
+    def _is_filed_above(self, path: bytes, step: int) -> bool:
+        """Whether a file was put somewhere above *path* after *step*."""
+        while path and self._filed:
+            path = split(path)[0]
+            if self._filed.get(path, 0) > step:
+                return True
+        return False
 
     def _directory(self, path: bytes) -> dict[bytes, int]:
         """The names in *path*, which becomes a directory with all above it if it is not one yet."""
@@ -267,12 +296,13 @@ class _Overlay:
         assert found is not None  # it existed, or was made last
         return found
 
-    def _is_below_a_file(self, path: bytes) -> bool:
+    def _file_above(self, path: bytes) -> bytes | None:
+        """The path of the file that is somewhere above *path*; None without one."""
         directory, name = split(path)
         while directory not in self._folders:
             directory, name = split(directory)
         below = join(directory, name)
-        return below != path and name in (self._folders.get(directory) or {})
+        return below if below != path and name in (self._folders.get(directory) or {}) else None
 
 
 def _in_order(table: NameTable) -> Iterator[tuple[int, int, bytes, bytes]]:

@@ -74,7 +74,7 @@ _IN_VAIN = frozenset(
 
 @frozen
 class Gap:
-    """A name that should be in the tree but cannot be given back."""
+    """A name that should be in the tree but cannot be restored."""
 
     path: bytes
     kind: GapKind
@@ -117,6 +117,13 @@ class Taken:
 
     def __bool__(self) -> bool:
         return bool(self.positions or self.elsewhere)
+
+    def without(self, positions: Set[int]) -> Taken:
+        """The same, except for the members at *positions*."""
+        return Taken(
+            array("Q", [at for at in self.positions if at not in positions]),
+            {at: paths for at, paths in self.elsewhere.items() if at not in positions},
+        )
 
 
 @frozen(eq=False)

@@ -89,8 +89,8 @@ def with_config(
     Parameters
     ----------
     config
-        A TOML file with settings. Default: of the server's commands tarkeep.toml in the working directory, of the
-        client's ~/.config/tarkeep/config.toml; if there is one.
+        A TOML file with settings. Default: tarkeep.toml in the working directory for the server's commands,
+        ~/.config/tarkeep/config.toml for the client's, if it exists.
     """
     command = tokens[0] if tokens else ""
     process.works_at(command, goes_on_without_output=command in WITHOUT_OUTPUT)

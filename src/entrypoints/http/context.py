@@ -36,6 +36,7 @@ from .answers.ways_out import RETRY_AFTER_SECONDS
 from .edge.body import Incoming, MinimumRate, Patience, with_body
 from .edge.guard import PRINCIPAL, WROTE, Written, principal_of
 from .heap import Heap
+from .job_thread import JobThread
 from .once import ToldOnce
 from .suspects import Suspects
 
@@ -85,14 +86,21 @@ class Context:
     def _as_many_as_allowed(self) -> asyncio.Semaphore:
         return asyncio.Semaphore(self.settings.max_uploads)
 
+    jobs: JobThread = field(init=False)
+
+    @jobs.default
+    def _own_thread(self) -> JobThread:
+        return JobThread(self.tarkeep)
+
     suspects: Suspects = field(init=False)
 
     @suspects.default
     def _read_again(self) -> Suspects:
-        return Suspects(self.tarkeep.examine)
+        return Suspects(self.tarkeep.examiner.examine)
 
     def close(self) -> None:
         """Wait for the work in threads, and end the threads."""
+        self.jobs.close()
         self.suspects.close()
         self.heap.close()
         self.receivers.shutdown(cancel_futures=True)
@@ -131,8 +139,8 @@ class Context:
         Raises:
             Problem: the limit of concurrent merges is reached, and none ended in time.
         """
-        open_point = self.tarkeep.open_point
-        kept = await self.run(lambda: open_point.if_merged(profile, at(), allow_gaps=allow_gaps))
+        open_point, recall_point = self.tarkeep.open_point, self.tarkeep.recall_point
+        kept = await self.run(lambda: recall_point(profile, at(), allow_gaps=allow_gaps))
         if kept is not None:
             return kept
         try:
@@ -171,19 +179,19 @@ class Context:
             InsufficientStorage: there is no room for it; no byte was read.
             Problem: the limit of concurrent bodies is reached, and none ended in time.
         """
-        limit = self.tarkeep.receive.admit.max_bytes if limit_bytes is None else limit_bytes
+        limit = self.tarkeep.admission.max_bytes if limit_bytes is None else limit_bytes
         announced = announced_bytes(request)
         if limit is not None and announced > limit + FORM_OVERHEAD_BYTES:
             raise TooLarge(limit)
         if announced <= FIRST_BYTES and not _waits_for_word(request):  # it arrives anyway: use no waiting thread
             return await self._with_body(request, partial(self._within_room, work, announced))
-        await self.run(lambda: self.tarkeep.receive.admit.room(announced))
+        await self.run(lambda: self.tarkeep.admission.room(announced))
         return await self._with_body(request, work)
 
     def _within_room(
         self, work: Callable[[Iterator[bytes]], Result], announced: int, blocks: Iterator[bytes]
     ) -> Result:
-        self.tarkeep.receive.admit.room(announced)
+        self.tarkeep.admission.room(announced)
         return work(blocks)
 
     async def receive_piece(
@@ -230,7 +238,7 @@ class Context:
         request: Request,
         what: str,
         limit: int,
-        setting: str,
+        setting: str | None,
         work: Callable[[Iterator[bytes]], Result],
         turns: asyncio.Semaphore | None = None,
     ) -> Result:
@@ -240,8 +248,9 @@ class Context:
         Raises:
             Problem: it is larger, or the limit of concurrent bodies is reached and none ended.
         """
-        detail = f"the {what} is larger than {limit} bytes (setting {setting})"
-        too_large = Problem(413, "too-large", detail, extras={"limit": limit, "setting": setting})
+        told = "" if setting is None else f" (setting {setting})"
+        extras: dict[str, object] = {"limit": limit} if setting is None else {"limit": limit, "setting": setting}
+        too_large = Problem(413, "too-large", f"the {what} is larger than {limit} bytes{told}", extras=extras)
         if announced_bytes(request) > limit:
             raise too_large
 
@@ -260,6 +269,13 @@ class Context:
         written: Written | None = scope.pop(WROTE, None)
         if written is None:
             return
+        self._enter(scope, written)
+
+    def enter(self, request: Request, what: object, sha256: str | None, result: str) -> None:
+        """Add one of several things that *request* does to the audit log; called in the thread that does them."""
+        self._enter(request.scope, Written(str(what), sha256, result))
+
+    def _enter(self, scope: Scope, written: Written) -> None:
         principal: Principal = scope[PRINCIPAL]
         address = scope["client"][0] if scope.get("client") else ""
         now = self.tarkeep.clock.now()
@@ -307,7 +323,7 @@ class Context:
         def while_let_in(blocks: Iterator[bytes]) -> Iterator[bytes]:
             yield from blocks
             # a body may take hours: its token may have been revoked meanwhile
-            self.tarkeep.authenticate.check_still(principal)
+            self.tarkeep.reauthenticate(principal)
 
         def work_and_enter(blocks: Iterator[bytes]) -> Result:
             result = work(while_let_in(blocks))

@@ -8,35 +8,41 @@ import signal
 import socket
 import ssl
 import sys
-import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from ipaddress import ip_address
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from ...domain.errors.settings import InvalidSetting
-from ...domain.usecases.access.tokens import Authenticate
+from ...domain.ports.access import TokenStore
+from ...domain.tarkeep_error import TarkeepError
 from ..logs import Log
 from ..settings.server import ServerSettings
 from ..wiring.tarkeep import Tarkeep
 from .app import create_app
+from .edge import host_socket
 from .edge.listening import why_not_listen
 from .edge.protocol import StrictHttpProtocol
 from .edge.tls import certificate_fingerprint, tls_context
+from .housekeeping import housekeeping, look_at_clock
+from .job_thread import JobThread
 from .reload import Reloading
 
 log = Log("tarkeep")
 
-TIDY_SECONDS = 60.0
 GARBAGE_OBJECTS = 20_000  # with the default of 700, long lists take a quarter longer
 
 
-def serve(tarkeep: Tarkeep, settings: ServerSettings) -> None:
+def serve(tarkeep: Tarkeep, settings: ServerSettings, data: Path | None = None) -> None:
     """
     Recover what a crash interrupted, then serve requests until SIGINT or SIGTERM. SIGHUP reloads what may change.
+
+    Commands on this host are served, too, by a socket in the directory *data*, if there is one.
 
     Raises:
         InvalidSetting: listening on the address fails or is not allowed; or the certificate is not usable.
@@ -47,9 +53,17 @@ def serve(tarkeep: Tarkeep, settings: ServerSettings) -> None:
     report = tarkeep.recover()
     if report.confirmed or report.dropped or report.swept:
         log.warning("recovered", confirmed=report.confirmed, dropped=report.dropped, swept=report.swept)
+    settled = tarkeep.settle_trash()
+    if settled.trashed or settled.restored or settled.entered:
+        log.warning(
+            "recovered the trash", moved=settled.trashed, brought_back=settled.restored, entered=settled.entered
+        )
     _adopt(tarkeep)
     if adopted := tarkeep.adopt_snapshots():
         log.warning("recovered", snapshots=adopted)
+    look_at_clock(tarkeep, "")
+    _settle_runs(tarkeep)
+    tarkeep.ballast.keep()
     # threads that walk tar headers hold the GIL: the event loop must not wait 5 ms each time it needs it
     sys.setswitchinterval(0.0005)
     # present objects stay: garbage collection need not visit them, and pages of rows should not trigger one
@@ -60,14 +74,28 @@ def serve(tarkeep: Tarkeep, settings: ServerSettings) -> None:
     app = create_app(tarkeep, settings)
     reloading = Reloading(tarkeep, settings, secured)
     server = _Server(
-        _config(app, settings, secured), listener, tarkeep.authenticate, settings.tls_certificate, reloading
+        _config(app, settings, secured),
+        listener,
+        tarkeep.token_store,
+        settings.tls_certificate,
+        reloading,
+        app.context.jobs,
     )
     # before uvicorn takes over the signals, and after: it stops gracefully and then raises the signal again
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, server.handle_exit)
-    with listener, closing(app), _expiring(tarkeep), reloading.on_hangup():
+    with listener, closing(app), housekeeping(tarkeep), reloading.on_hangup(), _host_socket(data) as server.host_socket:
         server.run(sockets=[listener])
     log.info("stopped")
+
+
+def _settle_runs(tarkeep: Tarkeep) -> None:
+    """Log which jobs a crash cut off; they run again."""
+    try:
+        for run in tarkeep.settle_runs():
+            log.warning("recovered", job=run.job, cut_off=run.number)
+    except TarkeepError as error:  # it does not keep anybody from sending archives
+        log.warning("what a crash left of jobs could not be noted", reason=error)
 
 
 def _adopt(tarkeep: Tarkeep) -> None:
@@ -84,7 +112,7 @@ def _adopt(tarkeep: Tarkeep) -> None:
 def _check_address(tarkeep: Tarkeep, settings: ServerSettings, host: str) -> None:
     reason = why_not_listen(
         is_loopback=ip_address(host.partition("%")[0]).is_loopback,
-        is_open=tarkeep.authenticate.is_open,
+        is_open=tarkeep.token_store.keyring().is_open,
         has_tls=settings.tls_certificate is not None,
         behind_proxy=settings.behind_proxy,
     )
@@ -108,25 +136,6 @@ def _config(app: ASGIApp, settings: ServerSettings, secured: ssl.SSLContext | No
     )
 
 
-@contextmanager
-def _expiring(tarkeep: Tarkeep) -> Iterator[None]:
-    """Periodically drop abandoned uploads, and save when tokens were last used."""
-    ended = threading.Event()
-
-    def expire() -> None:
-        while not ended.wait(TIDY_SECONDS):
-            tarkeep.token_store.keep_uses()
-            tarkeep.uploads.expire()
-
-    thread = threading.Thread(target=expire, name="expire")
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
-
-
 class _Server(uvicorn.Server):
     """Logs its address once it listens."""
 
@@ -134,27 +143,59 @@ class _Server(uvicorn.Server):
         self,
         config: uvicorn.Config,
         listener: socket.socket,
-        authenticate: Authenticate,
+        token_store: TokenStore,
         certificate: Path | None,
         reloading: Reloading,
+        jobs: JobThread,
     ) -> None:
         super().__init__(config)
         self._listener = listener
-        self._let_in = authenticate
+        self._token_store = token_store
         self._certificate = certificate
         self._reloading = reloading
+        self._jobs = jobs
+        self.host_socket: socket.socket | None = None
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """A job stops at once, not only when the requests under way have ended."""
+        self._jobs.stop_soon()
+        super().handle_exit(sig, frame)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        self._reloading.loop = asyncio.get_running_loop()
+        self._reloading.loop = loop = asyncio.get_running_loop()
+        if self.host_socket is not None:
+            self.servers.append(await loop.create_unix_server(self._protocol, sock=self.host_socket))
         host, port = self._listener.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
-        access = "open to this machine" if self._let_in.is_open else "with a token"
+        access = "open to this machine" if self._token_store.keyring().is_open else "with a token"
         if self._certificate is None:
             log.info("serving", url=f"http://{shown}:{port}", access=access)
         else:
             fingerprint = certificate_fingerprint(self._certificate)
             log.info("serving", url=f"https://{shown}:{port}", access=access, fingerprint=fingerprint)
+        self._jobs.start()
+
+    def _protocol(self) -> asyncio.Protocol:
+        """As uvicorn makes them for its own sockets."""
+        kind: Any = self.config.http_protocol_class
+        protocol: asyncio.Protocol = kind(
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return protocol
+
+
+@contextmanager
+def _host_socket(data: Path | None) -> Iterator[socket.socket | None]:
+    """The socket for commands on this host; None without a data directory, or where it cannot have sockets."""
+    with ExitStack() as opened:
+        listener = None
+        if data is not None:
+            try:
+                listener = opened.enter_context(host_socket.listening(data))
+            except OSError as error:
+                log.warning("commands on this host cannot reach the server", data=str(data), reason=error.strerror)
+        yield listener
 
 
 _Address = tuple[str, int] | tuple[str, int, int, int]

@@ -8,8 +8,6 @@ while: the answer is then the last result.
 
 from __future__ import annotations
 
-import os
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -19,13 +17,13 @@ from attrs import define, field, frozen
 
 from ...domain.archives.archive import ArchiveState, BackupArchive
 from ...domain.identity.archive_id import ArchiveId
+from ..wiring.threads import step_back
 from .answers.problems import Problem
 
 AGAIN_SECONDS = 600.0
 MAX_WAITING = 16
 MAX_WAITING_OF_ONE = 4
 _KEPT = 10_000
-_NICE = 10
 
 
 @frozen
@@ -42,7 +40,7 @@ class Suspects:
     examine: Callable[[BackupArchive], ArchiveState]
     clock: Callable[[], float] = time.monotonic
     _asked: dict[ArchiveId, _Asked] = field(factory=dict)
-    _thread: ThreadPoolExecutor = field(factory=lambda: ThreadPoolExecutor(1, "suspects", _step_back))
+    _thread: ThreadPoolExecutor = field(factory=lambda: ThreadPoolExecutor(1, "suspects", step_back))
 
     def ask(self, archive: BackupArchive, whose: str) -> Future[ArchiveState]:
         """
@@ -71,7 +69,3 @@ class Suspects:
     def close(self) -> None:
         """Wait for the archive that is being read, and drop the queue."""
         self._thread.shutdown(cancel_futures=True)
-
-
-def _step_back() -> None:
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)

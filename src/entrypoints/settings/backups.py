@@ -82,7 +82,7 @@ class BackupOptions:
     """How many threads compress. Default: as many as there are processors, at most 4."""
 
     level: int | None = None
-    """How hard to compress, 1 to 9. Default: 6."""
+    """The compression level, 1 to 9. Default: 6."""
 
     spool: str | None = None
     """

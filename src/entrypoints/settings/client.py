@@ -90,7 +90,7 @@ class ClientSettings:
     """The folder whose FULL, INC and DIFF hold the local archives."""
 
     profile: str | None = None
-    """The profile of commands that name none."""
+    """The profile for commands that are given none."""
 
     jobs: int | None = field(default=None, validator=_jobs)
     """How many archives to transfer at once, at most 64. Default: 3, or 8 if all are below 8 MB."""
@@ -102,16 +102,16 @@ class ClientSettings:
     """Wait for a server that cannot be reached at all, as --retries says. Default: give up after 5 seconds."""
 
     limit_rate: Size | None = field(default=None, validator=_rate)
-    """The most bytes per second to transfer, all archives together. Units K, M, G."""
+    """The maximum transfer rate in bytes per second, for all archives together. Units K, M, G."""
 
     token_file: Path | None = None
-    """A file that holds the token. Or put the token in TARKEEP_TOKEN; an option would be visible to other users."""
+    """A file with the token. TARKEEP_TOKEN may contain the token itself; an option would be visible to other users."""
 
     token_command: str | None = None
     """A command that prints the token."""
 
     cacert: Path | None = None
-    """A PEM file with the certificates that vouch for the server's. Default: those the system trusts."""
+    """A PEM file with the authorities to trust for the server's certificate. Default: those the system trusts."""
 
     fingerprint: str | None = field(default=None, validator=_fingerprint)
     """The SHA-256 of the server's certificate; only this certificate is then trusted, whoever signed it."""
@@ -120,7 +120,7 @@ class ClientSettings:
     """Print JSON lines: the progress and the result of each archive, then a summary."""
 
     quiet: bool = False
-    """Print errors only; list, stats and --safe-to-delete still print what they are asked for."""
+    """Print errors only; list, stats and --safe-to-delete still print their results."""
 
     def token(self) -> str | None:
         """

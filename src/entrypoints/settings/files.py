@@ -82,7 +82,7 @@ def _expanded(path: Path) -> Path:
     if path.parts[0] == "~":
         home = home_directory()
         if home is None:
-            raise ValueError("you have no home directory that could stand for ~")
+            raise ValueError("you have no home directory for ~")
         return home.joinpath(*path.parts[1:])
     try:
         return path.expanduser()
@@ -121,7 +121,7 @@ def _whole(setting: str, path: Path, number: int, most_bytes: int) -> bytes:
     while len(content) <= most_bytes:
         # a pipe without a writer reads as if it had ended
         if not ready.poll(max(0.0, deadline - time.monotonic()) * 1000):
-            raise InvalidSetting(setting, f"{path}: nothing came out of it for {_PATIENCE_SECONDS:.0f} s")
+            raise InvalidSetting(setting, f"{path}: it gave no data for {_PATIENCE_SECONDS:.0f} s")
         try:
             block = os.read(number, _BLOCK_BYTES)
         except BlockingIOError:

@@ -10,23 +10,33 @@ The file with the rules of profiles: one TOML table per pattern of names; the fi
     max_bytes = "500G"
     max_archives = 400
 
+    ["web-*".retention]           # see `retention`
+    keep_daily = 14
+
 Anything that is not a rule is an error: a misspelt rule would silently not apply.
 """
 
 from __future__ import annotations
 
+import re
 import tomllib
 from datetime import UTC
+from fnmatch import fnmatchcase
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from ...domain.errors.settings import InvalidSetting
+from ...domain.identity.invalid import InvalidName
+from ...domain.identity.naming import check_profile
 from ...domain.profiles.rules import IncBase, ProfileRules, RuleBook
 from .files import read_setting_text
+from .retention import policy_of
 from .server import parse_size
 from .shapes import sentence, unknown_name
+
+_WILD = re.compile(r"[*?]|\[.+\]")  # an open bracket alone stands for itself
 
 
 class _Table(msgspec.Struct, forbid_unknown_fields=True):
@@ -35,6 +45,7 @@ class _Table(msgspec.Struct, forbid_unknown_fields=True):
     allow_opaque: bool = False
     max_bytes: int | str | None = None
     max_archives: int | None = None
+    retention: object = None
 
 
 def read_rules(file: Path, *, must_exist: bool) -> RuleBook:
@@ -46,8 +57,9 @@ def read_rules(file: Path, *, must_exist: bool) -> RuleBook:
     """
     try:
         told = tomllib.loads(read_setting_text("profiles", file))
+        _check_patterns(file, list(told))
         return RuleBook(
-            tuple((pattern, _rules(pattern, _shaped(file, pattern, table))) for pattern, table in told.items())
+            tuple((pattern, _rules(file, pattern, _shaped(file, pattern, table))) for pattern, table in told.items())
         )
     except FileNotFoundError:
         if must_exist:
@@ -55,6 +67,29 @@ def read_rules(file: Path, *, must_exist: bool) -> RuleBook:
         return RuleBook()
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise InvalidSetting("profiles", f"{file} cannot be read as TOML: {error}") from error
+
+
+def _check_patterns(file: Path, patterns: list[str]) -> None:
+    """Refuse a table that is never used: its rules would silently not apply. Raises InvalidSetting."""
+    for number, pattern in enumerate(patterns):
+        place = f'{file}: ["{pattern}"]'
+        if not _WILD.search(pattern):
+            try:
+                check_profile(pattern)
+            except InvalidName as error:
+                raise InvalidSetting("profiles", f"{place} no profile has such a name: {error}") from None
+        hiding = next((earlier for earlier in patterns[:number] if _covers(earlier, pattern)), None)
+        if hiding is not None:
+            detail = f'{place} is never used, because ["{hiding}"] before it counts first: put it before that one'
+            raise InvalidSetting("profiles", detail)
+
+
+def _covers(pattern: str, other: str) -> bool:
+    """Whether *pattern* surely matches all that *other* matches; not all such pairs are known."""
+    start = pattern.removesuffix("*")
+    if start != pattern and not _WILD.search(start):
+        return other.startswith(start)
+    return not _WILD.search(other) and fnmatchcase(other, pattern)
 
 
 def _shaped(file: Path, pattern: str, told: object) -> _Table:
@@ -69,16 +104,21 @@ def _shaped(file: Path, pattern: str, told: object) -> _Table:
         raise InvalidSetting("profiles", f"{place} {sentence(error, choices)}") from error
 
 
-def _rules(pattern: str, table: _Table) -> ProfileRules:
+def _rules(file: Path, pattern: str, table: _Table) -> ProfileRules:
+    place = f'{file}: ["{pattern}"]'
     try:
         zone = UTC if table.time_zone == "UTC" else ZoneInfo(table.time_zone)
     except (KeyError, ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError; a folder of zones is an OSError
-        detail = f'["{pattern}"] time_zone: {table.time_zone!r} is not a time zone; use one such as Europe/Paris'
+        detail = f"{place} time_zone: {table.time_zone!r} is not a time zone; use one such as Europe/Paris"
         raise InvalidSetting("profiles", detail) from None
     try:
         max_bytes = None if table.max_bytes is None else parse_size(str(table.max_bytes))
     except ValueError as error:
-        raise InvalidSetting("profiles", f'["{pattern}"] max_bytes: {error}') from None
+        raise InvalidSetting("profiles", f"{place} max_bytes: {error}") from None
     if table.max_archives is not None and table.max_archives < 0:
-        raise InvalidSetting("profiles", f'["{pattern}"] max_archives: must be 0 or more, is {table.max_archives}')
-    return ProfileRules(table.inc_base, zone, table.allow_opaque, max_bytes, table.max_archives)
+        raise InvalidSetting("profiles", f"{place} max_archives: must be 0 or more, is {table.max_archives}")
+    try:
+        retention = None if table.retention is None else policy_of(table.retention)
+    except ValueError as error:
+        raise InvalidSetting("profiles", f'{file}: ["{pattern}".retention] {error}') from None
+    return ProfileRules(table.inc_base, zone, table.allow_opaque, max_bytes, table.max_archives, retention)

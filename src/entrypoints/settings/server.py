@@ -91,13 +91,13 @@ class StorageSettings:
     """Check while receiving that an archive is a whole gzip and a whole tar, or accept any bytes."""
 
     max_unpacked_bytes: Size = field(default=64 << 30, validator=_positive)
-    """The most an archive may unpack to (64G); one that expands further is refused. Units K, M, G, T."""
+    """The largest unpacked size of an archive (64G); larger ones are refused. Units K, M, G, T."""
 
     max_members: int = field(default=10_000_000, validator=_positive)
-    """The most members an archive may hold."""
+    """The largest number of members in an archive."""
 
     same_name: Literal["reject", "keep-both"] = "reject"
-    """Other bytes under a taken name: refuse them, or keep both with the receive time in the new name."""
+    """Other bytes under a stored name: reject them, or keep both, with the receive time in the new name."""
 
     max_upload_bytes: Size | None = field(default=None, validator=_positive_if_any)
     """The largest archive accepted. Units K, M, G, T. Default: 500M by POST /upload, else what the disk can hold."""
@@ -106,7 +106,7 @@ class StorageSettings:
     """How long an unfinished resumable upload may be idle before it is dropped."""
 
     max_open_uploads: int = field(default=1000, validator=_positive)
-    """The most resumable uploads that may be unfinished at a time."""
+    """The largest number of unfinished resumable uploads."""
 
     max_open_uploads_per_client: int = field(default=100, validator=_positive)
     """The same for one address; raise it if all clients come through one proxy."""
@@ -115,21 +115,43 @@ class StorageSettings:
     """The same for one token, used from any address; the limit per address does not apply then."""
 
     reserve_bytes: Size | None = None
-    """Space on the disk that stays free; else uploads are answered 507. Default: the larger of 1G and 5 %."""
+    """Space to keep free on the disk; uploads that need it are answered 507. Default: the larger of 1G and 5 %."""
 
     profiles: Path | None = field(default=None, converter=with_home_if_any)
     """A TOML file with rules for profiles. Default: profiles.toml in the data directory, if there is one."""
 
     audit_key: Path | None = field(default=None, converter=with_home_if_any)
-    """The file with the key of the log of writes. Default: audit.key in the data directory, made at the first start."""
+    """The file with the key of the audit log. Default: audit.key in the data directory, made at the first start."""
 
     max_adopted_archives: int = field(default=100_000, validator=_positive)
-    """How many archives missing from the catalog, as after its loss, a start adds by itself; about 10,000 a second.
-    With more it refuses: run tarkeep rebuild."""
+    """How many archives that the catalog lacks, as after its loss, are added at a start; about 10,000 per second.
+    If there are more, the server does not start: run tarkeep rebuild."""
 
     max_tree_bytes: Size = field(default=256 * MEBIBYTE, validator=_positive)
     """The limit for the names of one archive or tree (256M), each counted with 20 bytes more than its length,
     a directory with 100: some 5 million names. Merging takes up to four times as much memory."""
+
+    job_prune: str = "0 4 * * *"
+    """When every profile with a retention policy is pruned: a cron line, or off."""
+
+    job_purge: str = "0 5 * * *"
+    """When the trash is emptied of what was in it long enough: a cron line, or off."""
+
+    job_scrub: str = "0 1 * * *"
+    """When archives that were not read for long are read again: a cron line, or off."""
+
+    scrub_every: str = "30d"
+    """How often every archive is read again, such as 14d or 8w."""
+
+    scrub_rate: Size = field(default=0, validator=_not_negative)
+    """How many bytes per second are read at most, a quarter of it while people send or restore; 0 is any rate,
+    then 25 MB/s. Units K, M, G, T."""
+
+    scrub_window: str = ""
+    """The part of the day in which archives begin to be read again, such as 22:00-06:00. Default: any time."""
+
+    job_time_zone: str = "UTC"
+    """The time zone of these times, such as Europe/Paris."""
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """The lowest level of events that are logged."""
@@ -183,7 +205,7 @@ class ServerSettings:
     """How long a client may pause within the body of a request."""
 
     min_body_rate: Size = field(default=1 << 10, validator=_not_negative)
-    """The fewest bytes per second of a body (1K) that a client may send on average; 0 accepts any rate."""
+    """The lowest average rate of a body in bytes per second (1K); 0 accepts any rate."""
 
     body_rate_seconds: float = field(default=60.0, validator=_positive)
     """The time spent waiting for a client over which that average is taken; also the grace at the beginning."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from attrs import evolve, frozen
@@ -16,7 +17,8 @@ from attrs import evolve, frozen
 from ...adapters.filesystem.archive_store import FilesystemArchiveStore
 from ...adapters.filesystem.archive_sums import MemorySums, SumsFolder
 from ...adapters.filesystem.audit_log import FileAuditLog
-from ...adapters.filesystem.data_directory import AUDIT_KEY
+from ...adapters.filesystem.clock_notes import FileClockNotes
+from ...adapters.filesystem.data_directory import AUDIT_KEY, RULES, FileBallast
 from ...adapters.filesystem.scratch import ScratchFiles
 from ...adapters.filesystem.seek_indexes import MemorySeekIndexes, SeekFolder
 from ...adapters.filesystem.tokens import FileTokenStore
@@ -40,7 +42,6 @@ from ...adapters.targz.seek_index import SeekIndexes
 from ...adapters.targz.unpacker import TargzUnpacker
 from ...domain.errors.settings import InvalidSetting
 from ...domain.ports.access import AuditLog, TokenStore
-from ...domain.ports.catalog import Catalog
 from ...domain.ports.inspection import Inspector
 from ...domain.ports.members import MemberRecords
 from ...domain.ports.scratch import Scratch
@@ -54,7 +55,9 @@ from ...domain.usecases.receiving.outcome import SameName
 from ..settings.profiles import read_rules
 from ..settings.server import StorageSettings
 from ..starting import starting
-from .tarkeep import Tarkeep, UploadLimits, assemble, reading
+from .jobs import job_plan, scrub_plan
+from .tarkeep import Tarkeep, assemble, reading
+from .uploads import UploadLimits
 
 
 @contextmanager
@@ -75,7 +78,7 @@ def open_tarkeep(settings: StorageSettings) -> Iterator[Tarkeep]:
         catalog = opened.enter_context(closing(_open_catalog(settings)))
         hasher = HashlibHasher(budget)
         read = reading(kept.store, catalog, hasher, kept.sums)
-        unpacker = opened.enter_context(closing(TargzUnpacker(read.surely, kept.indexes)))
+        unpacker = opened.enter_context(closing(TargzUnpacker(partial(read, sums_first=True), kept.indexes)))
         looking = _inspector(settings, budget)
         rules = CurrentRules(_rules(settings))
 
@@ -114,6 +117,10 @@ def open_tarkeep(settings: StorageSettings) -> Iterator[Tarkeep]:
             token_store=_gatekeeper(settings),
             scratch=kept.scratch,
             audit=_audit(settings, clock),
+            ballast=None if is_memory(settings) else FileBallast(settings.data),
+            clock_notes=None if is_memory(settings) else FileClockNotes(settings.data),
+            job_plan=job_plan(settings, catalog.jobs, kept.id),
+            scrub_plan=scrub_plan(settings, catalog.scrubs),
         )
         opened.callback(tarkeep.uploads.close)
         opened.callback(tarkeep.token_store.keep_uses)
@@ -121,7 +128,7 @@ def open_tarkeep(settings: StorageSettings) -> Iterator[Tarkeep]:
 
 
 def _rules(settings: StorageSettings) -> RuleBook:
-    file = settings.profiles or settings.data / "profiles.toml"
+    file = settings.profiles or settings.data / RULES
     return read_rules(file, must_exist=settings.profiles is not None)
 
 
@@ -153,8 +160,9 @@ def audit_file(settings: StorageSettings) -> FileAuditLog:
 
 @frozen
 class _Store:
-    """The store of archives, with what is kept beside them."""
+    """The store of archives, with what is kept beside them; *id* is that of the data directory."""
 
+    id: str
     store: ArchiveStore
     sessions: UploadSessions
     records: MemberRecords
@@ -177,12 +185,13 @@ def _open_store(settings: StorageSettings, clock: Clock, ids: IdSource) -> _Stor
                 sums.sweep()
                 sessions = FilesystemUploadSessions.open(store.staging)
                 scratch = ScratchFiles(store.staging)
-                return _Store(store, sessions, records, SeekFolder(store.seek), sums, scratch)
+                return _Store(store.id, store, sessions, records, SeekFolder(store.seek), sums, scratch)
             except BaseException:
                 store.close()
                 raise
     if scheme == "memory":
         return _Store(
+            scheme,
             MemoryArchiveStore(clock),
             MemoryUploadSessions(),
             MemoryMemberRecords(),
@@ -193,7 +202,7 @@ def _open_store(settings: StorageSettings, clock: Clock, ids: IdSource) -> _Stor
     raise InvalidSetting("store", f"{scheme!r} is not a kind of store; use file:PATH or memory:")
 
 
-def _open_catalog(settings: StorageSettings) -> Catalog:
+def _open_catalog(settings: StorageSettings) -> SqlCatalog | MemoryCatalog:
     url = settings.catalog or f"sqlite:///{settings.data}/catalog.sqlite"
     scheme = url.partition(":")[0]
     if scheme == "sqlite":

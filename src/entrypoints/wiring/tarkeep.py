@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
 
-from attrs import frozen
+from attrs import field, frozen
 
+from ...adapters.cron_lines import CronsimLines
 from ...adapters.filesystem.scratch import ScratchFiles
 from ...adapters.memory.audit_log import MemoryAuditLog
+from ...adapters.memory.ballast import MemoryBallast
+from ...adapters.memory.clock_notes import MemoryClockNotes
 from ...adapters.memory.tokens import MemoryTokenStore
+from ...adapters.process.in_use import ProcessInUse
 from ...adapters.process.inventory_sorter import SpillingSorter
 from ...adapters.process.turns import ProcessTurns
 from ...domain.ports.access import AuditLog, TokenStore
@@ -18,81 +21,68 @@ from ...domain.ports.inspection import Hasher, Inspector
 from ...domain.ports.members import MemberRecords
 from ...domain.ports.notifier import Notifier
 from ...domain.ports.scratch import Scratch
-from ...domain.ports.store import ArchiveStore
+from ...domain.ports.store import ArchiveStore, Ballast
 from ...domain.ports.sums import ArchiveSums
-from ...domain.ports.system import Clock, IdSource, NameLocks, Turns
+from ...domain.ports.system import Clock, ClockNotes, IdSource, NameLocks, Turns
 from ...domain.ports.unpacking import Packer, Unpacker
+from ...domain.ports.upkeep.scrubbing import Traffic
 from ...domain.ports.uploads import UploadLocks, UploadSessions
 from ...domain.profiles.capacity import NO_RESERVE, Reserve
 from ...domain.profiles.rules import NO_RULES, Rules
 from ...domain.tar.paths import MAX_HELD_BYTES
-from ...domain.usecases.access.tokens import Authenticate
+from ...domain.usecases.access.tokens import Authenticate, Reauthenticate
 from ...domain.usecases.access.visible import VisibleProfiles
+from ...domain.usecases.jobs.ask_for_scrub import SCRUB, AskForScrub
+from ...domain.usecases.jobs.run_due import RunDueJobs, SettleRuns
+from ...domain.usecases.jobs.show_jobs import AskForRun, ListJobs, ListRuns
 from ...domain.usecases.keeping.adopt_archives import AdoptArchives
 from ...domain.usecases.keeping.adopt_snapshots import AdoptSnapshots
 from ...domain.usecases.keeping.import_archives import ImportFolder
-from ...domain.usecases.keeping.mend_sidecar import MendSidecar
 from ...domain.usecases.keeping.rebuild import RebuildCatalog
 from ...domain.usecases.keeping.recover import RecoverInterrupted
-from ...domain.usecases.linking.link_profile import LinkArchives
-from ...domain.usecases.looking.browse_tree import BrowseTree, ListMembers, ReadMember
+from ...domain.usecases.linking.profile_links import ProfileLinks
+from ...domain.usecases.looking.browse_tree import DescribedNames, ListDirectory, ListTree, SearchTree
+from ...domain.usecases.looking.members import FindMember, ListMembers, ReadMember
 from ...domain.usecases.looking.trace_history import TraceHistory
-from ...domain.usecases.reading.examine import ExamineArchive
-from ...domain.usecases.reading.find_archive import FindArchive
-from ...domain.usecases.reading.list_archives import CheckReadiness, ListArchives, Summarise
+from ...domain.usecases.reading.archive_members import ArchiveMembers
+from ...domain.usecases.reading.examiner import Examiner
+from ...domain.usecases.reading.find_archive import FindArchive, FindByName
+from ...domain.usecases.reading.list_archives import (
+    CheckReadiness,
+    ListAllArchives,
+    ListArchives,
+    Summarise,
+    SummariseProfile,
+    SummariseTypes,
+)
+from ...domain.usecases.reading.mend_sidecar import MendSidecar
 from ...domain.usecases.reading.read_archive import ReadArchive
-from ...domain.usecases.reading.read_members import ReadMembers
 from ...domain.usecases.reading.verify_inventory import VerifyInventory
-from ...domain.usecases.receiving.admission import AdmitOffer
+from ...domain.usecases.receiving.admission import AdmissionChecks
+from ...domain.usecases.receiving.begin_intake import BeginIntake
 from ...domain.usecases.receiving.outcome import SameName
-from ...domain.usecases.receiving.receive import ReceiveArchive
+from ...domain.usecases.receiving.receive import ReceiveArchive, ReceiveLateOffer
 from ...domain.usecases.receiving.settle import StoreArchive
-from ...domain.usecases.restoring.load_points import LoadPoints
+from ...domain.usecases.restoring.load_points import LoadPoints, LoadSettledPoints
 from ...domain.usecases.restoring.make_plan import MakePlan
-from ...domain.usecases.restoring.open_point import OpenPoint
+from ...domain.usecases.restoring.open_point import OpenPoint, PointTrees, RecallPoint
 from ...domain.usecases.restoring.restore_tar import RestoreTar
 from ...domain.usecases.restoring.snapshots import KeepSnapshot, ReadSnapshot
-from ...domain.usecases.uploading.append import AppendToUpload, JoinUploads
-from ...domain.usecases.uploading.begin import BeginUpload
-from ...domain.usecases.uploading.open_uploads import (
-    EndUpload,
-    ExpireUploads,
-    ParkedIntakes,
-    ShowUpload,
-    UploadsUnderWay,
-)
+from ...domain.usecases.retention.apply_prune import ApplyPrune
+from ...domain.usecases.retention.brake import ReleaseBrake, ShowBrake
+from ...domain.usecases.retention.judge import JudgeArchive
+from ...domain.usecases.retention.plan_prune import PlanPrune
+from ...domain.usecases.retention.protect import LockArchive, MakeHold, ReadMarks, ReleaseHold
+from ...domain.usecases.retention.settle_trash import SettleTrash
+from ...domain.usecases.retention.simulate_pruning import SimulatePruning
+from ...domain.usecases.retention.trash import ListTrash, PurgeTrash
+from ...domain.usecases.retention.undelete import HiddenArchives, ShowHidden, Undelete, WayBack
+from ...domain.usecases.retention.upkeep import EmptyTrash, PruneProfiles
+from ...domain.usecases.retention.watch_clock import AcceptClock, ReadClockNote, WatchClock
+from ...domain.usecases.watching.check_profile import CheckProfile, CheckProfiles, CheckServer, ProfileLook
 from ..logs import Log, LoggedNotices
-
-
-@frozen
-class Uploads:
-    """The use cases of resumable uploads. The caller that opened them closes them."""
-
-    begin: BeginUpload
-    append: AppendToUpload
-    under_way: UploadsUnderWay
-    show: ShowUpload
-    end: EndUpload
-    join: JoinUploads
-    expire: ExpireUploads
-
-    def check_owner(self, id: str, owner: str | None) -> None:
-        """As `UploadsUnderWay.check_owner`."""
-        self.under_way.check_owner(id, owner)
-
-    def close(self) -> None:
-        """Release uploads that rest between two requests; their bytes stay in staging."""
-        self.under_way.resting.close()
-
-
-@frozen
-class UploadLimits:
-    """How long an upload may be idle, and how many may be unfinished."""
-
-    idle: timedelta = timedelta(hours=24)
-    max_open: int = 1000
-    max_open_per_client: int = 100
-    max_open_per_token: int = 100
+from .jobs import JobPlan, ScrubPlan
+from .uploads import UploadLimits, Uploads, uploads_of
 
 
 def _no_rules_to_read() -> int:
@@ -102,44 +92,83 @@ def _no_rules_to_read() -> int:
 
 @frozen
 class Tarkeep:
-    """Every use case, over one set of adapters."""
+    """Every use case over one set of adapters, and the ports and the objects that several of them share."""
 
     clock: Clock
     ids: IdSource
     token_store: TokenStore
     authenticate: Authenticate
+    reauthenticate: Reauthenticate
     audit: AuditLog
+    admission: AdmissionChecks
     receive: ReceiveArchive
+    receive_late_offer: ReceiveLateOffer
     uploads: Uploads
     find_archive: FindArchive
+    find_by_name: FindByName
     read_archive: ReadArchive
-    examine: ExamineArchive
-    read_members: ReadMembers
+    examiner: Examiner
+    members: ArchiveMembers
     list_archives: ListArchives
+    list_all_archives: ListAllArchives
     summarise: Summarise
+    summarise_profile: SummariseProfile
+    summarise_types: SummariseTypes
     verify: VerifyInventory
     check_readiness: CheckReadiness
     recover: RecoverInterrupted
     rebuild: RebuildCatalog
     adopt_archives: AdoptArchives
     import_folder: ImportFolder
-    link_archives: LinkArchives
+    links: ProfileLinks
     load_points: LoadPoints
     keep_snapshot: KeepSnapshot
     adopt_snapshots: AdoptSnapshots
     read_snapshot: ReadSnapshot
     open_point: OpenPoint
+    recall_point: RecallPoint
     make_plan: MakePlan
     restore_tar: RestoreTar
-    browse_tree: BrowseTree
+    list_directory: ListDirectory
+    list_tree: ListTree
+    search_tree: SearchTree
     trace_history: TraceHistory
     list_members: ListMembers
+    find_member: FindMember
     read_member: ReadMember
+    plan_prune: PlanPrune
+    apply_prune: ApplyPrune
+    simulate_pruning: SimulatePruning
+    list_trash: ListTrash
+    undelete: Undelete
+    show_hidden: ShowHidden
+    purge_trash: PurgeTrash
+    watch_clock: WatchClock
+    accept_clock: AcceptClock
+    read_clock_note: ReadClockNote
+    settle_trash: SettleTrash
+    read_marks: ReadMarks
+    make_hold: MakeHold
+    release_hold: ReleaseHold
+    lock_archive: LockArchive
+    show_brake: ShowBrake
+    release_brake: ReleaseBrake
+    settle_runs: SettleRuns
+    run_due_jobs: RunDueJobs
+    list_jobs: ListJobs
+    list_runs: ListRuns
+    ask_for_run: AskForRun
+    ask_for_scrub: AskForScrub
+    check_profile: CheckProfile
+    check_profiles: CheckProfiles
+    check_server: CheckServer
+    traffic: Traffic
     unpacker: Unpacker
     pack: Packer
     scratch: Scratch
     max_unpacked_bytes: int | None = None
     """The limits that *receive* applies inside an archive, for reference; None is no limit."""
+    ballast: Ballast = field(factory=MemoryBallast)
     reload_rules: Callable[[], int] = _no_rules_to_read
 
 
@@ -155,6 +184,7 @@ def assemble(
     clock: Clock,
     ids: IdSource,
     names: NameLocks,
+    scrub_plan: ScrubPlan,
     max_bytes: int | None,
     sessions: UploadSessions,
     upload_locks: UploadLocks,
@@ -162,7 +192,7 @@ def assemble(
     pack: Packer,
     token_store: TokenStore | None,
     same_name: SameName = SameName.REJECT,
-    upload_limits: UploadLimits = UploadLimits(),
+    upload_limits: UploadLimits | None = None,
     rules: Rules = NO_RULES,
     reserve: Reserve = NO_RESERVE,
     audit: AuditLog | None = None,
@@ -171,6 +201,9 @@ def assemble(
     max_adopted: int = 100_000,
     max_tree_bytes: int = MAX_HELD_BYTES,
     turns: Turns | None = None,
+    clock_notes: ClockNotes | None = None,
+    job_plan: JobPlan | None = None,
+    ballast: Ballast | None = None,
 ) -> Tarkeep:
     """
     Tarkeep over any adapters. Close its `uploads` before them. Without a *token_store* it is open.
@@ -181,48 +214,109 @@ def assemble(
     token_store = token_store or MemoryTokenStore()
     scratch = scratch or ScratchFiles(None)
     visible = VisibleProfiles(catalog)
-    examine = read.examine
-    members = ReadMembers(records, read, looking, max_tree_bytes)
-    links = LinkArchives(catalog, members, rules, turns or ProcessTurns())
+    examiner = read.examiner
+    members = ArchiveMembers(records, read, looking, max_tree_bytes)
+    turns = turns or ProcessTurns()
+    links = ProfileLinks(catalog, members, rules, turns)
     load_points = LoadPoints(catalog, links, rules)
-    open_point = OpenPoint(load_points, members, examine)
-    admit = AdmitOffer(store, catalog, load_points, max_bytes, rules, reserve, sessions.unfinished)
-    settle = StoreArchive(store, catalog, clock, names, links, admit, same_name)
-    receive = ReceiveArchive(admit, settle, store, hasher, inspector, records, read.sums)
+    trees = PointTrees(load_points, members, examiner)
+    described = DescribedNames(members)
+    admission = AdmissionChecks(store, catalog, load_points, max_bytes, rules, reserve, sessions.unfinished)
+    judge = JudgeArchive(catalog, records, rules, clock, examiner.notifier)
+    mend = MendSidecar(store, catalog, hasher, looking, clock, rules)
+    way_back = WayBack(store, catalog, rules, HiddenArchives(), mend, examiner)
+    settle = StoreArchive(store, catalog, clock, names, links, admission, judge, way_back, same_name)
+    begin_intake = BeginIntake(admission, settle, hasher, inspector, records, read.sums)
+    receive = ReceiveArchive(admission, begin_intake, store)
+    in_use = ProcessInUse()
+    clock_notes, ballast = clock_notes or MemoryClockNotes(), ballast or MemoryBallast()
+    job_plan = job_plan or JobPlan()
+    watch_clock = WatchClock(clock, clock_notes, catalog, job_plan.table, turns)
+    plan_prune = PlanPrune(store, catalog, load_points, links, rules, clock, in_use, watch_clock)
+    audit = audit or MemoryAuditLog()
+    apply_prune = ApplyPrune(plan_prune, store, catalog, load_points, rules, clock, names, way_back, ballast, examiner)
+    purge_trash = PurgeTrash(store, catalog, records, rules, clock, watch_clock, ballast)
+    scrub = scrub_plan.work(store, catalog, hasher, examiner, mend, names, clock)
+    jobs = job_plan.jobs(
+        {
+            "prune": PruneProfiles(apply_prune, catalog, rules, clock, audit, watch_clock),
+            "purge": EmptyTrash(store, purge_trash, clock, audit),
+        },
+        {SCRUB: scrub},
+    )
+    look = ProfileLook(store, catalog, load_points, rules, clock, job_plan.table, scrub_plan.table, scrub_plan.every)
+    ask_for_run, list_runs = AskForRun(jobs, job_plan.table, clock), ListRuns(jobs, job_plan.table)
     return Tarkeep(
         clock=clock,
         ids=ids,
         token_store=token_store,
         authenticate=Authenticate(token_store, clock),
-        audit=audit or MemoryAuditLog(),
+        reauthenticate=Reauthenticate(token_store, clock),
+        audit=audit,
+        admission=admission,
         receive=receive,
-        uploads=_uploads(receive, store, hasher, clock, ids, sessions, upload_locks, upload_limits),
+        receive_late_offer=ReceiveLateOffer(admission, begin_intake, store),
+        uploads=uploads_of(receive, store, hasher, clock, ids, sessions, upload_locks, upload_limits or UploadLimits()),
         find_archive=FindArchive(catalog, visible),
+        find_by_name=FindByName(catalog),
         read_archive=read,
-        examine=examine,
-        read_members=members,
+        examiner=examiner,
+        members=members,
         list_archives=ListArchives(catalog, visible),
+        list_all_archives=ListAllArchives(catalog, visible),
         summarise=Summarise(catalog, visible),
+        summarise_profile=SummariseProfile(catalog),
+        summarise_types=SummariseTypes(catalog, visible),
         verify=VerifyInventory(catalog, visible, SpillingSorter(scratch)),
         check_readiness=CheckReadiness(store, catalog),
         recover=RecoverInterrupted(store, catalog, sessions),
-        rebuild=RebuildCatalog(
-            store, catalog, hasher, MendSidecar(store, catalog, hasher, looking, clock, rules), records
-        ),
-        adopt_archives=AdoptArchives(store, catalog, examine, max_adopted),
+        ballast=ballast,
+        rebuild=RebuildCatalog(store, catalog, hasher, mend, records),
+        adopt_archives=AdoptArchives(store, catalog, examiner, max_adopted),
         import_folder=ImportFolder(receive),
-        link_archives=links,
+        links=links,
         load_points=load_points,
         keep_snapshot=KeepSnapshot(store, catalog, hasher),
-        read_snapshot=ReadSnapshot(store, catalog, hasher, examine.notifier),
+        read_snapshot=ReadSnapshot(store, catalog, hasher, examiner.notifier),
         adopt_snapshots=AdoptSnapshots(store, catalog, hasher),
-        open_point=open_point,
-        make_plan=MakePlan(load_points, open_point),
-        restore_tar=RestoreTar(members, unpacker, examine),
-        browse_tree=BrowseTree(members),
+        open_point=OpenPoint(load_points, trees),
+        recall_point=RecallPoint(LoadSettledPoints(load_points), trees),
+        make_plan=MakePlan(trees),
+        restore_tar=RestoreTar(members, unpacker, examiner, in_use, catalog),
+        list_directory=ListDirectory(described),
+        list_tree=ListTree(described),
+        search_tree=SearchTree(described),
         trace_history=TraceHistory(load_points, members),
         list_members=ListMembers(members),
-        read_member=ReadMember(members, unpacker, examine),
+        find_member=FindMember(members),
+        read_member=ReadMember(unpacker, examiner),
+        plan_prune=plan_prune,
+        apply_prune=apply_prune,
+        simulate_pruning=SimulatePruning(load_points, rules, clock, CronsimLines()),
+        list_trash=ListTrash(store),
+        undelete=Undelete(way_back, names),
+        show_hidden=ShowHidden(way_back, names),
+        purge_trash=purge_trash,
+        watch_clock=watch_clock,
+        accept_clock=AcceptClock(watch_clock, clock_notes),
+        read_clock_note=ReadClockNote(clock_notes),
+        settle_trash=SettleTrash(store, catalog, clock, way_back),
+        read_marks=ReadMarks(store, catalog),
+        make_hold=MakeHold(store, catalog, clock),
+        release_hold=ReleaseHold(store, catalog),
+        lock_archive=LockArchive(store, catalog, clock),
+        show_brake=ShowBrake(store, catalog),
+        release_brake=ReleaseBrake(store, catalog),
+        settle_runs=SettleRuns(job_plan.table),
+        run_due_jobs=RunDueJobs(jobs, job_plan.table, clock),
+        list_jobs=ListJobs(jobs, job_plan.table, clock),
+        list_runs=list_runs,
+        ask_for_run=ask_for_run,
+        ask_for_scrub=AskForScrub(scrub_plan.table, ask_for_run, list_runs),
+        check_profile=CheckProfile(look),
+        check_profiles=CheckProfiles(look),
+        check_server=CheckServer(job_plan.table, watch_clock, store, reserve),
+        traffic=scrub_plan.traffic,
         unpacker=unpacker,
         pack=pack,
         max_unpacked_bytes=max_unpacked_bytes,
@@ -235,30 +329,4 @@ def reading(
 ) -> ReadArchive:
     """The reader of stored archives, which marks damaged ones and reports them to the log, or to *notifier*."""
     notifier = notifier or LoggedNotices(Log("tarkeep.store"))
-    return ReadArchive(store, hasher, sums, ExamineArchive(store, catalog, hasher, notifier), ProcessTurns())
-
-
-def _uploads(
-    receive: ReceiveArchive,
-    store: ArchiveStore,
-    hasher: Hasher,
-    clock: Clock,
-    ids: IdSource,
-    sessions: UploadSessions,
-    locks: UploadLocks,
-    limits: UploadLimits,
-) -> Uploads:
-    under_way = UploadsUnderWay(store, receive.settle.stored_as, sessions, locks, ParkedIntakes(), clock, limits.idle)
-    expire = ExpireUploads(under_way)
-    begin = BeginUpload(
-        under_way, ids, expire, receive, limits.max_open, limits.max_open_per_client, limits.max_open_per_token
-    )
-    return Uploads(
-        begin=begin,
-        append=AppendToUpload(under_way, receive, hasher),
-        under_way=under_way,
-        show=ShowUpload(under_way),
-        end=EndUpload(under_way),
-        join=JoinUploads(under_way, begin, receive, hasher),
-        expire=expire,
-    )
+    return ReadArchive(store, hasher, sums, Examiner(store, catalog, hasher, notifier), ProcessTurns())

@@ -220,14 +220,7 @@ def test_sweep_judges_an_archive_by_its_latest_file(door: FilesystemDoor) -> Non
 
 def test_resuming_never_writes_to_what_was_published(door: FilesystemDoor) -> None:
     """A crash may leave in staging the name of an upload that became an archive: its bytes count as gone from there."""
-    with door.store.resume("upload", 0) as writer:
-        writer.write(b"bytes of an archive")
-        writer.seal(b"{}")
-        staged = next(path for path in (door.path / "staging").iterdir() if path.suffix == ".part")
-        copy = staged.with_name("kept")
-        copy.hardlink_to(staged)
-        writer.publish(ID)
-    copy.rename(staged)
+    door.publish_leaving_a_staged_name(ID, "upload", b"bytes of an archive")
     with pytest.raises(StagedBytesMissing):
         door.store.resume("upload", 5)
 
@@ -403,7 +396,7 @@ def test_a_call_that_fails_leaves_nothing(tmp_path: Path, call: str, fault: str,
     """Whichever fsync or link fails: the error is raised, nothing is visible or staged, and no fsync is retried."""
     data = tmp_path / "data"
     FilesystemArchiveStore.open(data, ids=SequenceIds()).close()
-    trace = Trace(data, tmp_path, f"{_nth(call, opening_fsyncs=2)}:error={fault}")
+    trace = Trace(data, tmp_path, f"{_nth(call, opening_fsyncs=3)}:error={fault}")
 
     assert [line.split()[0] for line in trace.said] == [told]
     assert str(tmp_path) not in trace.said[0]
@@ -420,7 +413,7 @@ def test_killed_at_any_call_the_archive_is_whole_or_not_there(tmp_path: Path, ca
     """SIGKILL at each step: the next process finds all or nothing, sweeps the rest, and can store the archive."""
     data = tmp_path / "data"
     FilesystemArchiveStore.open(data, ids=SequenceIds()).close()
-    trace = Trace(data, tmp_path, f"{_nth(call, opening_fsyncs=2)}:signal=SIGKILL")
+    trace = Trace(data, tmp_path, f"{_nth(call, opening_fsyncs=3)}:signal=SIGKILL")
 
     assert trace.was_killed
     assert trace.said == []
@@ -440,3 +433,27 @@ def _nth(call: str, opening_fsyncs: int) -> str:
     kind = call.split("(")[0]
     which = [other for other in ORDER if other.startswith(kind)].index(call) + 1
     return f"{kind}:when={which + (opening_fsyncs if kind == 'fsync' else 0)}"
+
+
+@pytest.mark.parametrize("profiles", [2, 120])
+def test_whatever_is_seen_at_a_start_is_durable_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, profiles: int
+) -> None:
+    """A process that was killed may have linked an archive without reaching the fsync; also where folders are many."""
+    FilesystemArchiveStore.open(tmp_path / "data", ids=SequenceIds()).close()
+    folders = [tmp_path / "data" / "archives" / f"p{number}" / "INC" for number in range(profiles)]
+    for folder in folders:
+        folder.mkdir(parents=True)
+    synced: set[int] = set()
+    fsync = os.fsync
+
+    def noted(descriptor: int) -> None:
+        fsync(descriptor)
+        synced.add(os.fstat(descriptor).st_ino)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    FilesystemArchiveStore.open(tmp_path / "data", ids=SequenceIds()).close()
+
+    assert {
+        place.stat().st_ino for folder in folders for place in (folder, folder.parent, folder.parent.parent)
+    } <= synced

@@ -10,7 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tarkeep.adapters.filesystem.packed_snapshot import MAGIC, SHORT_BYTES, BadSnapshot, are_equal, packed, unpacked
+from tarkeep.adapters.filesystem.archives.packed_snapshot import (
+    MAGIC,
+    SHORT_BYTES,
+    BadSnapshot,
+    are_equal,
+    packed,
+    unpacked,
+)
 from tarkeep.domain.errors.archives import ArchiveCorrupt
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tests.support.store_doors import FilesystemDoor

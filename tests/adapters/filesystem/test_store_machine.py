@@ -1,7 +1,8 @@
 """
-Any sequence of calls to a store, with crashes in between, against a dict.
+Any sequence of calls to a store, with crashes in between, against a few dicts.
 
-The dict is the model: identity -> (bytes, side-car). After every step a scan of the store must equal it.
+The dicts are the model: identity -> (bytes, side-car), of what is published and of what is in the trash, and the notes.
+After every step a scan of the store and a listing of its trash must equal them.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from tarkeep.domain.errors.archives import AlreadyPublished, ArchiveNotFound
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
-from tarkeep.domain.ports.store import ArchiveWriter, StoredArchive
+from tarkeep.domain.ports.store import ArchiveWriter, StoredArchive, TrashedArchive
+from tests.contracts.archive_trash import LATER, NOW, note_on
 from tests.support.store_doors import LONG_AGO, SOON, FilesystemDoor, MemoryDoor, StoreDoor
 
 IDS = st.builds(
@@ -48,6 +50,8 @@ class StoreMachine(RuleBasedStateMachine):
         super().__init__()
         self.cleanup = ExitStack()
         self.published: dict[ArchiveId, tuple[bytes, bytes | None]] = {}
+        self.trashed: dict[ArchiveId, tuple[bytes, bytes | None]] = {}
+        self.notes: dict[ArchiveId, bytes] = {}
         self.writers: list[OpenWriter] = []
         self.abandoned = 0
 
@@ -100,7 +104,7 @@ class StoreMachine(RuleBasedStateMachine):
         if target.sidecar is None:
             with pytest.raises(ValueError, match="seal"):
                 target.writer.publish(id)
-        elif id in self.published:
+        elif id in self.published or id in self.trashed:
             with pytest.raises(AlreadyPublished):
                 target.writer.publish(id)
         else:
@@ -113,7 +117,7 @@ class StoreMachine(RuleBasedStateMachine):
         with self.door.store.begin() as writer:
             writer.write(content)
             writer.seal(sidecar)
-            if id in self.published:
+            if id in self.published or id in self.trashed:
                 with pytest.raises(AlreadyPublished):
                     writer.publish(id)
             else:
@@ -154,6 +158,60 @@ class StoreMachine(RuleBasedStateMachine):
     def remove(self, id: ArchiveId) -> None:
         self.door.store.remove(id)
         self.published.pop(id, None)
+
+    # -- the trash -------------------------------------------------------------------------------------------------
+
+    @rule(id=IDS, reason=st.sampled_from(["old", "older"]))
+    def trash(self, id: ArchiveId, reason: str) -> None:
+        note = note_on(id, reason)
+        if id not in self.published and id not in self.trashed:
+            with pytest.raises(ArchiveNotFound):
+                self.door.store.trash(id, note, NOW)
+            return
+        self.door.store.trash(id, note, NOW)
+        if id in self.published:
+            self.trashed[id] = self.published.pop(id)
+        self.notes[id] = note
+
+    @rule(id=IDS)
+    def untrash(self, id: ArchiveId) -> None:
+        if id not in self.trashed:
+            with pytest.raises(ArchiveNotFound):
+                self.door.store.untrash(id)
+            return
+        self.door.store.untrash(id)
+        self.published[id] = self.trashed.pop(id)
+        del self.notes[id]
+
+    @rule(id=IDS)
+    def purge(self, id: ArchiveId) -> None:
+        note = note_on(id, is_purged=True)
+        if id not in self.notes:
+            with pytest.raises(ArchiveNotFound):
+                self.door.store.purge(id, note, LATER)
+            return
+        self.door.store.purge(id, note, LATER)
+        self.trashed.pop(id, None)
+        self.notes[id] = note
+
+    @rule(id=IDS)
+    def forget(self, id: ArchiveId) -> None:
+        if id in self.trashed:
+            with pytest.raises(AlreadyPublished):
+                self.door.store.forget(id)
+            return
+        self.door.store.forget(id)
+        self.notes.pop(id, None)
+
+    @precondition(lambda self: self.notes)
+    @rule(which=WHICH)
+    def untrash_one(self, which: int) -> None:
+        self.untrash(sorted(self.notes)[which % len(self.notes)])
+
+    @precondition(lambda self: self.published)
+    @rule(which=WHICH)
+    def trash_one(self, which: int) -> None:
+        self.trash(sorted(self.published)[which % len(self.published)], "one")
 
     @rule(since_long_ago=st.booleans())
     def sweep(self, since_long_ago: bool) -> None:
@@ -211,6 +269,15 @@ class StoreMachine(RuleBasedStateMachine):
         ]
 
         assert list(self.door.store.scan()) == expected
+
+    @invariant()
+    def the_trash_equals_the_model(self) -> None:
+        expected = []
+        for id, note in sorted(self.notes.items()):
+            content, sidecar = self.trashed.get(id, (None, None))
+            expected.append(TrashedArchive(id, None if content is None else len(content), sidecar, note))
+
+        assert list(self.door.store.trashed()) == expected
 
     @invariant()
     def staging_holds_what_is_on_its_way_and_nothing_else(self) -> None:

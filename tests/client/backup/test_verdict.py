@@ -160,5 +160,5 @@ def test_names_that_nobody_could_extract_are_told(source: DumpSource) -> None:
     verdict = asked(source, PointDetail(ID, "exact", gaps=2))
 
     assert verdict is not None
-    assert verdict.gap == "2 names of it cannot be given back: see its plan"
+    assert verdict.gap == "2 names cannot be restored: see its plan"
     assert verdict.is_good

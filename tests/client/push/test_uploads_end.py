@@ -19,7 +19,8 @@ from tarkeep.domain.errors.uploads import TooManyUploads, UploadGone, UploadNotF
 from tarkeep.domain.tarkeep_error import TarkeepError
 from tarkeep.domain.uploads import Upload
 from tarkeep.domain.usecases.receiving.outcome import SameName
-from tarkeep.entrypoints.wiring.tarkeep import Tarkeep, Uploads
+from tarkeep.entrypoints.wiring.tarkeep import Tarkeep
+from tarkeep.entrypoints.wiring.uploads import Uploads
 from tests.support.archives import make_targz
 from tests.support.assembled import InMemory, offer
 from tests.support.memory_store import staging_is_empty

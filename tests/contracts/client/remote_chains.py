@@ -12,7 +12,7 @@ from typing import Protocol
 
 import pytest
 from attrs import define, field
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tarkeep.domain.archives.archive import BackupArchive, Lineage
@@ -230,11 +230,12 @@ class RemoteChainsContract:
     # -- trees ---------------------------------------------------------------------------------------------------------
 
     @INHERITED
+    @example([[("empty-directory", 0, 0, 0), ("write", 0, 1, 0)], [("remove-tree", 0, 0, 0), ("write", 0, 0, 0)]])
     @given(days)
     def test_every_point_is_the_directory_as_it_was(
         self, door: ChainsDoor, tmp_path_factory: pytest.TempPathFactory, days: list[list[Step]]
     ) -> None:
-        """In its tree, below every path, and in its tar; no name lacks, and *tell* is not called."""
+        """In its tree, below every path, and in its tar; no name is missing, and *tell* is not called."""
         machine = Machine(door, History(tmp_path_factory.mktemp("history")), door.fresh_profile)
         last: ArchiveId | None = None
         for day in days:

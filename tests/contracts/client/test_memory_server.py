@@ -22,7 +22,7 @@ _numbers = itertools.count(1)
 
 @frozen
 class _ServerDoor:
-    source: MemoryServer = field(factory=MemoryServer)
+    source: MemoryServer = field(factory=MemoryServer, repr=False)
     profile: str = "laptop"
 
     @property

@@ -30,6 +30,7 @@ from tests.contracts.client.local_archives import (
     LocalArchivesContract,
     UploadNotesContract,
 )
+from tests.support.harm import put_instead
 
 
 class _LandingDoor:
@@ -109,17 +110,7 @@ class LocalFolderDoor:
             shutil.rmtree(path)
         else:
             path.unlink()
-        match how:
-            case "dead link":
-                path.symlink_to(path.with_name("nowhere"))
-            case "loop":
-                path.symlink_to(path)
-            case "file":
-                path.touch()
-            case "folder":
-                path.mkdir()
-            case "pipe":
-                os.mkfifo(path)
+        put_instead(path, how)
         return str(path)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from random import Random
 
 import pytest
@@ -259,11 +259,40 @@ def test_another_size_differs_even_without_a_digest() -> None:
     assert compare([stored], [longer]).types[BackupType.FULL].differing == ("a.tar.gz",)
 
 
-def test_every_bucket_but_the_synced_has_words_for_what_is_wrong() -> None:
+def test_every_bucket_in_which_something_is_wrong_has_words_for_it() -> None:
     """The lines that the original's clients print begin with these words."""
-    assert Bucket.SYNCED.issue is None
+    wrong = set(Bucket) - {Bucket.SYNCED, Bucket.PRUNED}
     assert Bucket.MISSING_REMOTE.issue == "Missing on remote"
-    assert len({bucket.issue for bucket in Bucket}) == len(Bucket)
+    assert len({bucket.issue for bucket in wrong}) == len(wrong)
+    assert {bucket for bucket in Bucket if bucket.issue is None} == {Bucket.SYNCED, Bucket.PRUNED}
+
+
+@given(sides(stored_entries), sides(entries), st.sets(st.integers(0, 20)))
+def test_what_was_pruned_is_no_issue_and_moves_no_other_name(
+    here: list[InventoryEntry], there: list[InventoryEntry], chosen: set[int]
+) -> None:
+    """Names that only the client has go from missing to pruned, and nothing else changes."""
+    asked: list[InventoryEntry] = []
+
+    def pruned(type: BackupType, some: Sequence[InventoryEntry]) -> set[str]:
+        assert {entry.type for entry in some} == {type}
+        asked.extend(some)
+        return {entry.name for number, entry in enumerate(some) if number in chosen}
+
+    before = SyncReport.of(pair(in_order(here), in_order(there)))
+    after = SyncReport.of(pair(in_order(here), in_order(there), pruned))
+
+    for type in BackupType:
+        was, now = before.types[type], after.types[type]
+        assert set(now.missing_remote) | set(now.pruned) == set(was.missing_remote)
+        assert not set(now.missing_remote) & set(now.pruned)
+        assert {entry.name for entry in asked if entry.type is type} == set(was.missing_remote)
+        assert (now.local_count, now.remote_count) == (was.local_count, was.remote_count)
+        for bucket in set(Bucket) - {Bucket.MISSING_REMOTE, Bucket.PRUNED}:
+            assert getattr(now, bucket.value) == getattr(was, bucket.value)
+    assert after.is_synchronized == all(
+        not getattr(after.types[type], bucket.value) for type in BackupType for bucket in Bucket if bucket.issue
+    )
 
 
 @given(sides(stored_entries), sides(entries))

@@ -262,7 +262,7 @@ def test_a_declared_parent_that_fits_is_taken() -> None:
     assert (found.parent, found.evidence) == (full.id, Evidence.DECLARED)
 
 
-@pytest.mark.parametrize(("state", "word"), [(None, "is not stored"), (ArchiveState.TRASHED, "is in the trash")])
+@pytest.mark.parametrize(("state", "word"), [(None, "is not stored"), (ArchiveState.TRASHED, "was removed by")])
 def test_a_declared_parent_that_is_gone_makes_an_orphan(state: ArchiveState | None, word: str) -> None:
     """Nothing is inferred in place of what was declared."""
     child = archive(INC, 3, parent=(INC, "inc2.tar.gz"))

@@ -62,6 +62,11 @@ def test_archive_names_that_pass(name: str) -> None:
         (".tar.gz", "must have 8 to 200 bytes"),
         ("a.tgz", "must end in"),
         ("a.TAR.GZ", "must end in"),
+        # those of files that a store keeps beside an archive
+        ("a.tar.gz.json", "must end in"),
+        ("a.tar.gz.snar", "must end in"),
+        ("a.tar.gz.marks", "must end in"),
+        ("a.tar.gz.trashed.json", "must end in"),
         ("x" * 194 + ".tar.gz", "must have 8 to 200 bytes"),
         ("é" * 97 + ".tar.gz", "must have 8 to 200 bytes"),
         ("../a.tar.gz", "may hold only"),

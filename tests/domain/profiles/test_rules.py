@@ -46,13 +46,13 @@ def test_a_time_in_a_name_is_of_the_zone_unless_it_says_utc(name: str, expected:
 def test_a_file_of_rules_is_read_in_its_order(tmp_path: Path) -> None:
     """A rule that a pattern does not set has its default."""
     file = tmp_path / "profiles.toml"
-    file.write_text('["web-*"]\ninc_base = "last-any"\ntime_zone = "Europe/Paris"\n[web-1]\nallow_opaque = true\n')
+    file.write_text('[web-1]\nallow_opaque = true\n["web-*"]\ninc_base = "last-any"\ntime_zone = "Europe/Paris"\n')
 
     book = read_rules(file, must_exist=True)
 
     assert book.entries == (
-        ("web-*", ProfileRules(IncBase.LAST_ANY, PARIS)),
         ("web-1", ProfileRules(allow_opaque=True)),
+        ("web-*", ProfileRules(IncBase.LAST_ANY, PARIS)),
     )
 
 
@@ -75,6 +75,32 @@ def test_an_unknown_rule_is_an_error_that_names_it(tmp_path: Path, text: str, sa
 
     with pytest.raises(InvalidSetting, match=said):
         read_rules(file, must_exist=False)
+
+
+@pytest.mark.parametrize(
+    ("patterns", "said"),
+    [
+        (
+            ["*", "laptop"],
+            r'\["laptop"\] is never used, because \["\*"\] before it counts first: put it before that one',
+        ),
+        (["web-*", "web-db-*"], "never used"),
+        (["web-?", "web-1"], "never used"),
+        (["Laptop/x"], "no profile has such a name"),
+        ([""], "no profile has such a name"),
+        (["[a"], "no profile has such a name"),
+        (["laptop", "web-[ab]", "web-*", "db-?", "db-*", "*"], None),
+    ],
+)
+def test_a_table_that_is_never_used_is_refused(tmp_path: Path, patterns: list[str], said: str | None) -> None:
+    """Its rules would silently not apply."""
+    file = tmp_path / "profiles.toml"
+    file.write_text("".join(f'["{pattern}"]\nallow_opaque = true\n' for pattern in patterns))
+    if said is None:
+        assert len(read_rules(file, must_exist=True).entries) == len(patterns)
+        return
+    with pytest.raises(InvalidSetting, match=said):
+        read_rules(file, must_exist=True)
 
 
 def test_only_a_file_that_was_named_must_be_there(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def test_what_is_typed_in_a_wrong_place_is_not_repeated(machine: Machine, line: 
     assert ran.returncode != 0
     for part in (SECRET[:20], "hush-hush"):
         assert part not in ran.stdout + ran.stderr
-    assert "fault of tarkeep" not in ran.stderr
+    assert "bug in tarkeep" not in ran.stderr
 
 
 @pytest.mark.parametrize("token", ["two words of a secret", "\udcffbroken-secret", f"{TOKEN}!\x01"])

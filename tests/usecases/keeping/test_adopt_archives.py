@@ -75,7 +75,7 @@ def test_more_than_the_limit_are_refused(memory: InMemory, stored: list[BackupAr
 def test_a_damaged_archive_stays_damaged(memory: InMemory, stored: list[BackupArchive]) -> None:
     """By its side-car, or by its length; the others are whole."""
     marked, cut = stored[:2]
-    memory.tarkeep.examine.found(marked, "for this test")
+    memory.tarkeep.examiner.found(marked, "for this test")
     memory.store.archives[cut.id].content = CONTENT[:-1]
     memory.catalog = MemoryCatalog()
 

@@ -24,8 +24,8 @@ from tarkeep.domain.errors.settings import CatalogStaysDamaged, FormatUnknown
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.ports.catalog import Catalog
 from tarkeep.domain.tarkeep_error import TarkeepError
-from tarkeep.domain.usecases.keeping.mend_sidecar import MendSidecar
 from tarkeep.domain.usecases.keeping.rebuild import RebuildCatalog
+from tarkeep.domain.usecases.reading.mend_sidecar import MendSidecar
 from tarkeep.entrypoints.cli.terminal.hints import in_full
 from tests.support.archives import NOON, SNAPSHOT, digests_of, make_archive, make_targz
 from tests.support.assembled import InMemory, offer

@@ -11,7 +11,7 @@ import pytest
 from attrs import define
 
 from tarkeep.adapters.filesystem.archive_store import FilesystemArchiveStore
-from tarkeep.adapters.memory.store import MemoryArchiveStore
+from tarkeep.adapters.memory.store import HeldTrash, MemoryArchiveStore
 from tarkeep.domain.archives.totals import Usage
 from tarkeep.domain.errors.archives import AlreadyPublished
 from tarkeep.domain.identity.archive_id import ArchiveId
@@ -49,7 +49,7 @@ def test_a_folder_keeps_every_promise(tmp_path: Path) -> None:
 
 @define(eq=False)
 class Overwriting(MemoryArchiveStore):
-    def _publish(self, id: ArchiveId, staged: object, sidecar: bytes) -> None:
+    def _publish(self, id: ArchiveId, staged: object, sidecar: bytes, marks: bytes | None) -> None:
         self._replace(id, staged, sidecar)  # type: ignore[arg-type]
 
 
@@ -78,13 +78,16 @@ class Unordered(MemoryArchiveStore):
 
 @define(eq=False)
 class Yielding(MemoryArchiveStore):
-    """Lets every side-car and snapshot file be replaced."""
+    """Lets every side-car, all marks and every snapshot file be replaced."""
 
     def annotate(self, id: ArchiveId, sidecar: bytes, instead_of: bytes | None = None) -> None:
         MemoryArchiveStore.annotate(self, id, sidecar, self.stat(id).sidecar)
 
     def keep_snapshot(self, id: ArchiveId, blocks: Iterable[Block], *, replace: bool = False) -> None:
         MemoryArchiveStore.keep_snapshot(self, id, blocks, replace=True)
+
+    def mark(self, id: ArchiveId, marks: bytes, instead_of: bytes | None) -> None:
+        MemoryArchiveStore.mark(self, id, marks, self.marks(id))
 
 
 @define(eq=False)
@@ -97,6 +100,30 @@ class Unforgetting(MemoryArchiveStore):
 class Littering(MemoryArchiveStore):
     def sweep(self, older_than: datetime, keeping: object = ()) -> int:
         return 1 if older_than > datetime(9000, 1, 1, tzinfo=UTC) else 0
+
+
+@define(eq=False)
+class Careless(MemoryArchiveStore):
+    """Trashes what is held."""
+
+    def trash(self, id: ArchiveId, note: bytes, now: datetime) -> None:
+        self.in_trash[id] = HeldTrash(self.archives.pop(id), note)
+
+
+@define(eq=False)
+class Stripping(MemoryArchiveStore):
+    """Brings the bytes back without their side-car."""
+
+    def untrash(self, id: ArchiveId) -> None:
+        MemoryArchiveStore.untrash(self, id)
+        self.archives[id].sidecar = None
+
+
+@define(eq=False)
+class Unnoting(MemoryArchiveStore):
+    def purge(self, id: ArchiveId, note: bytes, now: datetime) -> None:
+        MemoryArchiveStore.purge(self, id, note, now)
+        self.forget(id)
 
 
 @define(eq=False)
@@ -138,12 +165,17 @@ FAULTY = {
         "A missing archive is reported as not found.",
         "An archive is invisible until it is published, and an abandoned one leaves nothing behind.",
         "A removed archive is gone, and its name is free.",
+        "An archive in the trash is invisible, and comes back as it was.",
     },
     Unordered: {"Every name that an archive may have is kept, and listed in order."},
     Yielding: {
         "A side-car is replaced only by a caller that knows its present content.",
         "A snapshot file of tar is kept with its archive, and removed with it.",
+        "Marks are kept with their archive, and replaced only by a caller that knows them.",
     },
+    Careless: {"A held archive goes neither to the trash nor out of it."},
+    Stripping: {"An archive in the trash is invisible, and comes back as it was."},
+    Unnoting: {"A purged archive leaves a note, and its name is free."},
     Littering: {"An archive is invisible until it is published, and an abandoned one leaves nothing behind."},
     Unrepairing: {"A damaged archive is replaced by a whole one."},
     Losing: {"An interrupted upload continues from its durable bytes."},

@@ -62,7 +62,7 @@ def test_a_plan_through_a_link_is_not_sound() -> None:
     memory = stored(FULL, HARMLESS, HARMFUL)
 
     assert [standing(memory, number).is_sound for number in range(3)] == [True, True, False]
-    plan = memory.tarkeep.make_plan("host").plan
+    plan = memory.tarkeep.make_plan(memory.tarkeep.load_points("host")).plan
     assert (plan.is_sound, plan.objection) == (
         False,
         "top/d is a link in one of these archives and a directory in another",
@@ -123,7 +123,7 @@ def test_gaps_are_known_when_the_archive_has_come(tars: list[bytes], gaps: list[
 
     assert [standing(memory, number).seen.gaps for number in range(len(tars))] == gaps
     assert all(standing(memory, number).is_restorable for number in range(len(tars)))
-    assert memory.tarkeep.make_plan("host").counts.lacking == gaps[-1]
+    assert memory.tarkeep.make_plan(memory.tarkeep.load_points("host")).counts.lacking == gaps[-1]
 
 
 def test_what_changes_before_it_is_seen_anew() -> None:

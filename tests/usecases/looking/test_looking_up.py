@@ -45,7 +45,7 @@ def looked_into(request: pytest.FixtureRequest) -> tuple[Tarkeep, CountedRecords
         tarkeep = evolve(
             tarkeep,
             trace_history=evolve(tarkeep.trace_history, members=few),
-            read_member=evolve(tarkeep.read_member, members=few),
+            find_member=evolve(tarkeep.find_member, members=few),
         )
     link = header(b"b", 0, b"1", patch=(157, b"a"))
     nights = (
@@ -69,11 +69,11 @@ def test_a_member_is_found(looked_into: tuple[Tarkeep, CountedRecords, bool]) ->
     archive = tarkeep.find_archive(BackupType.FULL, "night0.tar.gz", "document", principal=ANONYMOUS)
 
     for path in (b"a", b"./b", b"//a"):
-        found = tarkeep.read_member.find(archive, path)
+        found = tarkeep.find_member(archive, path)
         assert b"".join(tarkeep.read_member(archive, found, 0, found.size_bytes)) == b"second"
     for path in (b"c", b"", b"a/b"):
         with pytest.raises(MemberNotFound):
-            tarkeep.read_member.find(archive, path)
+            tarkeep.find_member(archive, path)
     assert (records.readings == 0) is is_in_order
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 from attrs import evolve
@@ -15,6 +16,7 @@ from tarkeep.domain.errors.capacity import BackendUnavailable
 from tarkeep.domain.errors.content import GzipDamaged
 from tarkeep.domain.identity.digests import Digests
 from tarkeep.domain.ports.store import ArchiveReader
+from tarkeep.domain.usecases.reading.read_archive import wrong_block
 from tests.support.archives import make_targz
 from tests.support.assembled import MAX_BYTES, InMemory, offer
 
@@ -61,7 +63,7 @@ def test_every_range_comes_back_as_it_was(memory: InMemory, content: bytes, has_
     for start in EDGES:
         for stop in (*EDGES, None):
             if start <= len(content) and (stop is None or start <= stop <= len(content)):
-                for opened in (read, read.surely):
+                for opened in (read, partial(read, sums_first=True)):
                     if not has_sums:
                         memory.sums.kept.clear()
                     reader = opened(archive, start, stop)
@@ -112,7 +114,7 @@ def test_what_looks_inside_is_given_nothing_wrong(memory: InMemory, has_sums: bo
         memory.store.archives[archive.id].content = flip(position)(LARGE)
         given = b""
         try:
-            for block in given_by(memory.tarkeep.read_archive.surely(archive, start, stop)):
+            for block in given_by(memory.tarkeep.read_archive(archive, start, stop, sums_first=True)):
                 given += block
         except ArchiveCorrupt:
             assert state(memory, archive) is ArchiveState.DAMAGED
@@ -158,7 +160,7 @@ def test_sums_are_made_again_where_they_are_lost(memory: InMemory) -> None:
     assert memory.sums.kept.pop(sha256) == made
     list(given_by(memory.tarkeep.read_archive(archive)))
     assert memory.sums.kept.pop(sha256) == made
-    list(given_by(memory.tarkeep.read_archive.surely(archive, 5, 6)))
+    list(given_by(memory.tarkeep.read_archive(archive, 5, 6, sums_first=True)))
     assert memory.sums.kept.pop(sha256) == made
     memory.sums.kept[sha256] = BlockSums(5, bytes(4))
     assert b"".join(given_by(memory.tarkeep.read_archive(archive))) == LARGE
@@ -180,10 +182,10 @@ def test_what_was_repaired_while_it_was_read_is_not_marked(memory: InMemory) -> 
     archive = put(memory, LARGE)
     sums = memory.sums.kept[archive.digests.sha256]
 
-    assert isinstance(memory.tarkeep.read_archive.wrong_block(archive, sums, 2), BackendUnavailable)
+    assert isinstance(wrong_block(memory.tarkeep.read_archive, archive, sums, 2), BackendUnavailable)
     assert (state(memory, archive), memory.notices.told) == (ArchiveState.STORED, [])
     rot(memory, archive, flip(2 * BLOCK_BYTES))
-    assert isinstance(memory.tarkeep.read_archive.wrong_block(archive, sums, 2), ArchiveCorrupt)
+    assert isinstance(wrong_block(memory.tarkeep.read_archive, archive, sums, 2), ArchiveCorrupt)
     assert memory.notices.told == [(str(archive.id), "its bytes 524288 to 786431 are not what was received")]
 
 
@@ -195,8 +197,8 @@ def test_what_was_marked_and_is_whole_is_whole_again(memory: InMemory) -> None:
     archive = put(memory, LARGE)
     memory.catalog.mark(archive.id, ArchiveState.DAMAGED)
 
-    assert memory.tarkeep.examine(archive) is ArchiveState.STORED
-    assert memory.tarkeep.examine(archive) is ArchiveState.STORED
+    assert memory.tarkeep.examiner.examine(archive) is ArchiveState.STORED
+    assert memory.tarkeep.examiner.examine(archive) is ArchiveState.STORED
     assert state(memory, archive) is ArchiveState.STORED
     assert memory.notices.told == [(str(archive.id), "whole")]
 
@@ -217,7 +219,7 @@ def test_a_wrong_record_is_told_from_wrong_bytes(
     wrong = evolve(archive, digests=digests(archive.digests))
     memory.catalog.replace([wrong])
 
-    assert memory.tarkeep.examine(wrong) is expected
+    assert memory.tarkeep.examiner.examine(wrong) is expected
     assert [(id, what.startswith(words)) for id, what in memory.notices.told] == [(str(archive.id), True)]
 
 
@@ -233,7 +235,7 @@ def test_whatever_a_reader_meets_the_bytes_are_asked(memory: InMemory, error: Ex
     if is_rotten:
         rot(memory, archive, flip(99))
 
-    with pytest.raises(Exception) as caught, memory.tarkeep.examine.watching(archive):  # noqa: PT011
+    with pytest.raises(Exception) as caught, memory.tarkeep.examiner.watching(archive):  # noqa: PT011
         raise error
 
     if is_rotten:
@@ -251,7 +253,7 @@ def test_what_is_not_about_bytes_is_left_alone(memory: InMemory) -> None:
     archive = put(memory, LARGE)
     rot(memory, archive, flip(99))
 
-    with pytest.raises(BackendUnavailable), memory.tarkeep.examine.watching(archive):
+    with pytest.raises(BackendUnavailable), memory.tarkeep.examiner.watching(archive):
         raise BackendUnavailable("catalog")
 
     assert memory.notices.told == []

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from itertools import count
 
 import pytest
 from attrs import evolve
@@ -16,6 +18,9 @@ from tarkeep.domain.errors.capacity import BackendUnavailable, InsufficientStora
 from tarkeep.domain.errors.content import EmptyArchive, GzipDamaged, NotAGzip, NotATar, TooLarge, UploadInterrupted
 from tarkeep.domain.identity.archive_id import BackupType
 from tarkeep.domain.identity.invalid import DigestMismatch, InvalidType
+from tarkeep.domain.profiles.retention_policy import Every, KeepRule, RetentionPolicy
+from tarkeep.domain.profiles.rules import ProfileRules, RuleBook
+from tarkeep.domain.profiles.span import Span
 from tarkeep.domain.tarkeep_error import TarkeepError
 from tarkeep.domain.usecases.receiving.outcome import ReceiveOutcome, SameName
 from tests.support.archives import NOON, digests_of, make_targz
@@ -78,7 +83,7 @@ def test_the_offer_may_come_after_the_bytes(memory: InMemory) -> None:
         yield CONTENT
         asked.append("end of bytes")
 
-    received = memory.tarkeep.receive.with_late_offer(lambda: asked.append("offer") or offer(), blocks())  # type: ignore[func-returns-value]
+    received = memory.tarkeep.receive_late_offer(lambda: asked.append("offer") or offer(), blocks())  # type: ignore[func-returns-value]
 
     assert asked == ["end of bytes", "offer"]
     assert received.outcome is ReceiveOutcome.NEW
@@ -146,7 +151,7 @@ def test_an_offer_that_turns_out_wrong_leaves_nothing(memory: InMemory) -> None:
         raise InvalidType("WEEKLY")
 
     with pytest.raises(InvalidType):
-        memory.tarkeep.receive.with_late_offer(wrong, [CONTENT])  # type: ignore[arg-type]
+        memory.tarkeep.receive_late_offer(wrong, [CONTENT])  # type: ignore[arg-type]
 
     assert_nothing_is_left(memory)
 
@@ -304,7 +309,7 @@ def test_a_name_that_another_receive_holds_is_refused_after_a_while(memory: InMe
     """Two uploads of one name at once: the second waits for *patience*, and is told to come back."""
     tarkeep = memory.tarkeep
     with (
-        tarkeep.receive.settle.names.hold(offer().id, timedelta(0)),
+        tarkeep.receive.begin_intake.settle.names.hold(offer().id, timedelta(0)),
         pytest.raises(ReceiveInProgress),
     ):
         tarkeep.receive(offer(), [CONTENT])
@@ -396,4 +401,25 @@ def test_dying_at_any_step_loses_nothing_and_leaves_nothing() -> None:
                 assert b"".join(reader) == CONTENT
         seen.add(len(entries))
         assert memory.tarkeep.receive(offer(), [CONTENT]).archive.digests == digests_of(CONTENT)
+    assert seen == {0, 1}
+
+
+def test_whatever_call_the_server_dies_at_what_is_stored_is_locked() -> None:
+    """A client whose connection broke finds its archive in a comparison, and never sends it again."""
+    policy = RetentionPolicy((KeepRule(Every.DAY, 1),), lock_for=Span.parse("7d"))
+    rules = RuleBook((("*", ProfileRules(retention=policy)),))
+    seen = set()
+    for step in count(1):
+        memory, fuse = InMemory(rules=rules), Fuse(blows_at=step)
+        dying = assembled(fuse.around(memory.store), fuse.around(memory.catalog), memory.clock, rules=rules)
+        with suppress(Crash):
+            dying.receive(offer(), pieces(CONTENT))
+        memory.store = reopened(memory.store)
+        memory.tarkeep.recover()
+
+        stored = [archive.id for archive in memory.catalog.page().archives]
+        assert all(memory.tarkeep.read_marks(id).locked_until == NOON + timedelta(days=7) for id in stored), step
+        seen.add(len(stored))
+        if not fuse.blown:
+            break
     assert seen == {0, 1}

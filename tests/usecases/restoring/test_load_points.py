@@ -22,7 +22,7 @@ from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.profiles.rules import IncBase, ProfileRules, RuleBook
 from tarkeep.domain.tarkeep_error import TarkeepError
 from tarkeep.domain.usecases.linking.compare import Comparing
-from tarkeep.domain.usecases.linking.link_profile import LinkArchives
+from tarkeep.domain.usecases.linking.profile_links import ProfileLinks
 from tarkeep.domain.usecases.restoring.load_points import LoadPoints, ProfilePoints
 from tests.domain.chains.test_links import DIFF, FULL, INC, START, any_fit, archive
 from tests.support.assembled import InMemory, NothingSeen, assembled
@@ -56,8 +56,8 @@ def points_over(archives: Iterable[BackupArchive], inc_base: IncBase = IncBase.L
     """The points of these archives, each of which fits every other."""
     catalog, rules = MemoryCatalog(), RuleBook((("*", ProfileRules(inc_base)),))
     catalog.adopt(list(archives))
-    members = InMemory().tarkeep.read_members
-    links = LinkArchives(catalog, members, rules, ProcessTurns(), comparing=_Fitting, seeing=NothingSeen)
+    members = InMemory().tarkeep.members
+    links = ProfileLinks(catalog, members, rules, ProcessTurns(), comparing=_Fitting, seeing=NothingSeen)
     return LoadPoints(catalog, links, rules)("p")
 
 
@@ -66,7 +66,7 @@ class _Fitting(Comparing):
         return any_fit(child, parent)
 
     def alone(self, archive: BackupArchive) -> Compatibility:
-        return alone(True)
+        return alone("")
 
 
 @pytest.mark.parametrize(

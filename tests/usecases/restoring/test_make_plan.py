@@ -11,7 +11,7 @@ from tarkeep.domain.archives.archive import Offer
 from tarkeep.domain.errors.restoring import PointNotRestorable
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.usecases.restoring.make_plan import MakePlan
-from tarkeep.domain.usecases.restoring.open_point import OpenPoint
+from tarkeep.domain.usecases.restoring.open_point import PointTrees
 from tests.support.assembled import InMemory
 from tests.support.histories import History
 from tests.support.tars import END, gz, member
@@ -25,9 +25,9 @@ def test_what_comparing_showed_to_be_whole_is_planned_without_its_tree(tmp_path:
         content = history.dump(f"{number}.tar", tmp_path / "snar", posix=False).read_bytes()
         tarkeep.receive(Offer(ArchiveId("host", type, f"a_2026-11-0{number + 1}.tar.gz")), [gz(content)])
 
-    made = tarkeep.make_plan("host")
+    made = tarkeep.make_plan(tarkeep.load_points("host"))
 
-    assert not tarkeep.open_point.kept._trees
+    assert not tarkeep.open_point.trees.kept._trees
     assert (made.plan, made.archives, made.unseen) == (
         (opened := tarkeep.open_point("host")).plan,
         opened.archives,
@@ -40,13 +40,13 @@ def test_a_tree_that_is_too_large_still_has_a_plan() -> None:
     tarkeep = InMemory().tarkeep
     in_the_way = member(b"a/b", b"1") + member(b"a", b"2")
     tarkeep.receive(Offer(ArchiveId("host", BackupType.FULL, "a.tar.gz")), [gz(in_the_way + END)])
-    members = evolve(tarkeep.read_members, max_names_bytes=10)
-    load = evolve(tarkeep.load_points, links=evolve(tarkeep.link_archives, members=members))
-    open = OpenPoint(load, members, tarkeep.examine)
-    made = MakePlan(load, open)("host")
+    members = evolve(tarkeep.members, max_names_bytes=10)
+    load = evolve(tarkeep.load_points, links=evolve(tarkeep.links, members=members))
+    trees = PointTrees(load, members, tarkeep.examiner)
+    made = MakePlan(trees)(load("host"))
 
     assert [archive.id.name for archive in made.archives] == ["a.tar.gz"]
     assert made.plan.is_sound
     assert made.unseen
     with pytest.raises(PointNotRestorable):
-        open("host")
+        trees.open(load("host"), None)

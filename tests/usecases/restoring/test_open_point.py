@@ -35,7 +35,7 @@ def memory() -> InMemory:
 
 
 def sizes(opened: OpenedPoint, tarkeep: Tarkeep) -> list[int]:
-    found = tarkeep.browse_tree.directory(opened, b"", 10).entries
+    found = tarkeep.list_directory(opened, b"", 10).entries
     return [entry.member.size_bytes for entry in found if entry.member is not None]
 
 
@@ -88,9 +88,9 @@ def test_pages_come_to_the_whole(memory: InMemory, limit: int, pattern: bytes) -
         while True:
             after = found[-1].path if found else None
             if pattern:
-                page = tarkeep.browse_tree.search(opened, pattern, limit, after)
+                page = tarkeep.search_tree(opened, pattern, limit, after)
             else:
-                page = tarkeep.browse_tree.everything(opened, below, limit, after)
+                page = tarkeep.list_tree(opened, below, limit, after)
             found += page.entries
             if not page.has_more:
                 break
@@ -120,4 +120,4 @@ def test_a_damaged_archive_takes_only_what_is_in_it(
         with pytest.raises(PointNotRestorable, match="1 requested name is in mixed/"):
             tarkeep.restore_tar(opened, path)
     with pytest.raises(PointNotRestorable, match="its stored bytes are damaged"):
-        tarkeep.make_plan("mixed")
+        tarkeep.make_plan(tarkeep.load_points("mixed"))

@@ -74,7 +74,7 @@ class DumpVerdict:
     @property
     def gap(self) -> str:
         """How many names cannot be extracted, a sentence without its full stop; another FULL would not help."""
-        return f"{counted(self.gaps, 'name')} of it cannot be given back: see its plan" if self.gaps else ""
+        return f"{counted(self.gaps, 'name')} cannot be restored: see its plan" if self.gaps else ""
 
 
 @frozen

@@ -28,7 +28,7 @@ class StoredPoint:
 
     *evidence* is the weakest on the path, *link_evidence* that of the link from this archive to its *parent*, with a
     *reason*. *obstacles* say why it does not restore, *doubts* what is odd about it, one sentence each; *notes* come
-    from its sender. *is_sound* and *gaps* are those of its plan.
+    from its sender. *is_sound*, *distrust* and *gaps* are those of its plan.
     """
 
     id: ArchiveId
@@ -51,6 +51,7 @@ class StoredPoint:
     notes: tuple[str, ...] = ()
     is_sound: bool = True
     gaps: int = 0
+    distrust: str = ""
 
     @property
     def is_dated_ahead(self) -> bool:
@@ -166,7 +167,7 @@ class LackingName:
 
 
 Tell: TypeAlias = Callable[[Counts], None]
-"""Called with the number of listed names that cannot be given back, or may be out of date."""
+"""Called with the number of listed names that cannot be restored, or may be out of date."""
 
 Warn: TypeAlias = Callable[[str], None]
 """Called with a sentence about each point that was passed over when choosing by time."""

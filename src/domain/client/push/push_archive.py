@@ -38,6 +38,7 @@ class PushOutcome(Enum):
     SENT = "sent"
     REPAIRED = "repaired"  # sent, and the server's damaged copy is whole again
     ALREADY_THERE = "already-there"
+    PRUNED = "pruned"  # the server had it, and removed it by the profile's policy
     CONFLICT = "conflict"
     FAILED = "failed"
 
@@ -78,7 +79,7 @@ class PlanPush:
         """The known results for *archives*, and which ones to send."""
         digests = {archive: self.cache.get(archive) for archive in archives}
         there = self._compare(profile, digests).places()
-        doubtful = [archive for archive in archives if there.get(_place(archive)) is Bucket.UNVERIFIED]
+        doubtful = [archive for archive in archives if _is_doubtful(there.get(_place(archive)), digests[archive])]
         if doubtful:
             digests |= {archive: self._digest(archive) for archive in doubtful}
             there = self._compare(profile, digests).places()
@@ -106,7 +107,13 @@ class PlanPush:
 _FATES: dict[Bucket | None, PushOutcome] = {
     Bucket.SYNCED: PushOutcome.ALREADY_THERE,
     Bucket.DIFFERING: PushOutcome.CONFLICT,
+    Bucket.PRUNED: PushOutcome.PRUNED,
 }
+
+
+def _is_doubtful(bucket: Bucket | None, sha256: str | None) -> bool:
+    """Whether the digest of an archive could change its bucket."""
+    return bucket is Bucket.UNVERIFIED or (bucket is Bucket.PRUNED and sha256 is None)
 
 
 def _place(archive: LocalArchive) -> tuple[BackupType, str]:

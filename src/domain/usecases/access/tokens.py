@@ -10,6 +10,7 @@ from attrs import frozen
 from ...access.audit import HOST, AuditEntry
 from ...access.tokens import (
     ID_BYTES,
+    OPERATOR,
     SECRET_BYTES,
     Admission,
     Decision,
@@ -126,23 +127,24 @@ class Authenticate:
             self.token_store.note_use(decision.principal.token, now)
         return decision
 
-    def check_still(self, principal: Principal) -> None:
-        """
-        Judge an admitted principal again: a long request may outlive its token.
 
+@frozen
+class Reauthenticate:
+    """Judge an admitted principal again: a long request may outlive its token."""
+
+    token_store: TokenStore
+    clock: Clock
+
+    def __call__(self, principal: Principal) -> None:
+        """
         Raises:
             NotAuthenticated: the token was revoked since then, or has expired.
             BackendUnavailable: the tokens cannot be read.
         """
-        if principal.token is None:
+        if principal.token is None or principal is OPERATOR:
             return
         token = self.token_store.keyring().tokens.get(principal.token)
         if token is None or token.revoked_at is not None:
             raise NotAuthenticated(Admission.REVOKED.value)
         if token.expires_at is not None and token.expires_at <= self.clock.now():
             raise NotAuthenticated(Admission.EXPIRED.value)
-
-    @property
-    def is_open(self) -> bool:
-        """Whether no token was ever made."""
-        return self.token_store.keyring().is_open

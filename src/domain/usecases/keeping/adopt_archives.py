@@ -22,7 +22,7 @@ from ...errors.settings import CatalogLacks
 from ...identity.archive_id import ArchiveId, BackupType
 from ...ports.catalog import Catalog
 from ...ports.store import ArchiveStore
-from ..reading.examine import ExamineArchive
+from ..reading.examiner import Examiner
 from .rebuild import described
 
 _AT_ONCE = 1000
@@ -48,7 +48,7 @@ class AdoptArchives:
 
     store: ArchiveStore
     catalog: Catalog
-    examine: ExamineArchive
+    examiner: Examiner
     limit: int
 
     def __call__(self) -> AdoptionReport:
@@ -110,7 +110,7 @@ class AdoptArchives:
         try:
             self.store.stat(id)
         except ArchiveNotFound:
-            self.examine.found(self.catalog.find(id), "its file is missing")
+            self.examiner.found(self.catalog.find(id), "its file is missing")
 
     def _described(self, ids: Iterable[ArchiveId], report: AdoptionReport) -> Iterable[BackupArchive]:
         for id in ids:

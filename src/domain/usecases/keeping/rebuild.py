@@ -24,8 +24,9 @@ from ...ports.catalog import Catalog
 from ...ports.inspection import Hasher
 from ...ports.members import MemberRecords
 from ...ports.store import ArchiveStore, StoredArchive
+from ..reading.mend_sidecar import MendSidecar, agree
 from ..restoring.snapshots import snapshot_digest
-from .mend_sidecar import MendSidecar, agree
+from ..retention.trash import archive_in
 
 
 @define
@@ -122,6 +123,10 @@ class RebuildCatalog:
             if archive.state is ArchiveState.DAMAGED:
                 report.damaged.append(stored.id)
             yield self._with_snapshot(archive, stored, report) if stored.has_snapshot else archive
+        for trashed in self.store.trashed():  # of an archive in both places the first one counts
+            removed = archive_in(trashed)
+            if removed is not None:
+                yield removed
 
     def _mend_all(self, report: RebuildReport, *, check: bool) -> None:
         for stored in self.store.scan():
@@ -159,7 +164,7 @@ class RebuildCatalog:
 
     def _is_known_as(self, archive: BackupArchive) -> bool:
         try:
-            return _is_the_same(self.catalog.find(archive.id), archive)
+            return is_the_same(self.catalog.find(archive.id), archive)
         except BackendUnavailable:  # the catalog's entry cannot be read
             return False
 
@@ -205,7 +210,7 @@ def described(stored: StoredArchive) -> BackupArchive:
     return archive if archive.size_bytes == stored.size_bytes else evolve(archive, state=ArchiveState.DAMAGED)
 
 
-def _is_the_same(entry: BackupArchive, archive: BackupArchive) -> bool:
+def is_the_same(entry: BackupArchive, archive: BackupArchive) -> bool:
     """Whether an *entry* of the catalog agrees with a side-car, apart from what every rebuild determines anew."""
     left = archive.lineage.snapshot_after or entry.lineage.snapshot_after
     said = evolve(archive, lineage=evolve(archive.lineage, snapshot_after=left))

@@ -15,9 +15,13 @@ from datetime import UTC, datetime
 
 from attrs import frozen
 
-from ...errors.archives import AlreadyPublished, ArchiveNotFound, SnapshotNotFound
+from ...errors.archives import AlreadyPublished, ArchiveNotFound, ArchiveProtected, SnapshotNotFound
 from ...identity.archive_id import ArchiveId, BackupType
-from ...ports.store import ArchiveReader, ArchiveStore, StoredArchive
+from ...identity.digests import Digests
+from ...ports.store import ArchiveReader, ArchiveStore, StoredArchive, TrashedArchive
+from ...retention import trash_note
+from ...retention.marks import UNMARKED, Hold, encode
+from ...retention.trash_note import TrashNote
 
 _PROFILE = "validate-store"
 _ONE = ArchiveId(_PROFILE, BackupType.FULL, "one.tar.gz")
@@ -25,6 +29,9 @@ _OTHER = ArchiveId(_PROFILE, BackupType.INC, "other.tar.gz")
 _UPLOAD = "validate-store"
 _MIB = 1 << 20
 _SEVERAL = 8
+_NOW = datetime(2026, 1, 1, tzinfo=UTC)
+_IN_TRASH = TrashNote(_ONE, 5, Digests("0" * 32, "0" * 64), _NOW, _NOW, _NOW, _NOW, plan="", reasons=("a trial",))
+_NOTE, _PURGED = trash_note.encode(_IN_TRASH), trash_note.encode(_IN_TRASH.purged(_NOW))
 
 
 class PromiseBroken(Exception):
@@ -53,6 +60,7 @@ def _stored_and_read(store: ArchiveStore) -> None:
     _expect(list(store.scan()) == [said], "a scan does not list the stored archive")
     _expect(list(store.ids()) == [_ONE], "the list of names lacks the stored archive")
     _expect(_read(store.read(_ONE)) == content, "the bytes read differ from those written")
+    _expect(_read(store.reread(_ONE)) == content, "the bytes read from the medium differ from those written")
 
 
 def _invisible_before_publishing(store: ArchiveStore) -> None:
@@ -111,7 +119,7 @@ def _ranges(store: ArchiveStore) -> None:
 
 def _absent_is_told(store: ArchiveStore) -> None:
     _put(store, _OTHER, b"bytes")
-    for asked in (store.read, store.stat):
+    for asked in (store.read, store.reread, store.stat):
         try:
             asked(_ONE)
         except ArchiveNotFound:
@@ -163,6 +171,71 @@ def _snapshot_files(store: ArchiveStore) -> None:
     except SnapshotNotFound:
         return
     raise PromiseBroken("the snapshot file of a removed archive is still given out")
+
+
+def _marks(store: ArchiveStore) -> None:
+    _put(store, _ONE, b"bytes")
+    store.mark(_ONE, b"1", None)
+    try:
+        store.mark(_ONE, b"2", None)
+    except AlreadyPublished:
+        pass
+    else:
+        raise PromiseBroken("marks were replaced by a caller that did not know them")
+    store.mark(_ONE, b"2", b"1")
+    _expect(store.marks(_ONE) == b"2", "marks were not replaced by a caller that knew them")
+    _expect(list(store.marked()) == [_ONE], "a marked archive is not listed")
+    store.remove(_ONE)
+    _put(store, _ONE, b"again")
+    _expect(store.marks(_ONE) is None, "an archive has the marks of a removed one")
+
+
+def _trashed_and_back(store: ArchiveStore) -> None:
+    _put(store, _ONE, b"bytes", b"about it")
+    store.keep_snapshot(_ONE, [b"snapshot"])
+    store.trash(_ONE, _NOTE, _NOW)
+    _expect_absent(store, "an archive in the trash is still visible")
+    said = TrashedArchive(_ONE, 5, b"about it", _NOTE, has_snapshot=True)
+    _expect(list(store.trashed()) == [said], "the trash does not list the archive with its side-car and its note")
+    store.untrash(_ONE)
+    _expect(list(store.trashed()) == [], "an archive that came back is still in the trash")
+    _there_again(store)
+
+
+def _held(store: ArchiveStore) -> None:
+    _put(store, _ONE, b"bytes", b"about it")
+    unheld, held = encode(UNMARKED), encode(UNMARKED.held(Hold("validate-store", "a trial", _NOW)))
+    for protects in (held, b"unreadable"):
+        store.mark(_ONE, protects, store.marks(_ONE))
+        _expect_held(lambda: store.trash(_ONE, _NOTE, _NOW), "a held archive went to the trash")
+        store.mark(_ONE, unheld, protects)
+        store.trash(_ONE, _NOTE, _NOW)
+        store.mark(_ONE, protects, unheld)
+        _expect_held(lambda: store.purge(_ONE, _PURGED, _NOW), "a held archive was purged")
+        store.untrash(_ONE)
+    _expect(_read(store.read(_ONE)) == b"bytes", "the bytes of a held archive have changed")
+
+
+def _expect_held(taking_away: Callable[[], None], otherwise: str) -> None:
+    try:
+        taking_away()
+    except ArchiveProtected:
+        return
+    raise PromiseBroken(otherwise)
+
+
+def _purged(store: ArchiveStore) -> None:
+    _put(store, _ONE, b"bytes")
+    store.trash(_ONE, _NOTE, _NOW)
+    store.purge(_ONE, _PURGED, _NOW)
+    store.purge(_ONE, _PURGED, _NOW)
+    _expect(
+        list(store.trashed()) == [TrashedArchive(_ONE, None, None, _PURGED)], "a purged archive left no note, or more"
+    )
+    _put(store, _ONE, b"again")
+    _expect(_read(store.read(_ONE)) == b"again", "the name of a purged archive gives other bytes than the last stored")
+    store.forget(_ONE)
+    _expect(list(store.trashed()) == [], "a forgotten note is still there")
 
 
 def _repaired(store: ArchiveStore) -> None:
@@ -232,6 +305,10 @@ PROMISES = (
     Promise("Every name that an archive may have is kept, and listed in order.", _names_in_order),
     Promise("A side-car is replaced only by a caller that knows its present content.", _sidecars_given_way),
     Promise("A snapshot file of tar is kept with its archive, and removed with it.", _snapshot_files),
+    Promise("Marks are kept with their archive, and replaced only by a caller that knows them.", _marks),
+    Promise("An archive in the trash is invisible, and comes back as it was.", _trashed_and_back),
+    Promise("A held archive goes neither to the trash nor out of it.", _held),
+    Promise("A purged archive leaves a note, and its name is free.", _purged),
     Promise("A damaged archive is replaced by a whole one.", _repaired),
     Promise("A removed archive is gone, and its name is free.", _removed),
     Promise("An interrupted upload continues from its durable bytes.", _uploads_go_on),

@@ -61,6 +61,11 @@ def _tried(trial: Callable[[ArchiveStore], None], store: ArchiveStore) -> str | 
 
 
 def _emptied(store: ArchiveStore) -> None:
+    for entry in [*store.trashed()]:
+        if entry.size_bytes is not None:
+            store.untrash(entry.id)
+        else:
+            store.forget(entry.id)
     for id in [*store.ids()]:
         store.remove(id)
     if [*store.ids()]:

@@ -16,19 +16,20 @@ from ...archives.archive import ArchiveState, BackupArchive, Kind
 from ...comparing.directory_times import Pair, pairs
 from ...comparing.fit import Agreement, Compatibility
 from ...comparing.fitting import EXAMPLES, fit, overruled, together, unchanged, unread
-from ...comparing.untroubled import alone, has_no_trouble, renames_in_vain
+from ...comparing.untroubled import alone, renames_in_vain, trouble_in
 from ...errors.content import ExpandsTooFar, MemberUnreadable, RejectedContent
 from ...errors.restoring import TreeTooLarge
 from ...identity.archive_id import BackupType
 from ...names.name_table import NameTable
 from ...tar.read_headers import read_to_show
 from ...tarkeep_error import TarkeepError
-from ..reading.read_members import ReadMembers
+from ..reading.archive_members import ArchiveMembers
 
 VERSIONS_COMPARED = 100
 """At most this many files are compared in two versions, to find one that differs."""
 
 _SECOND = 1_000_000_000
+_UNEXAMINED = "its members could not be examined"
 _UNKNOWN = Compatibility(Agreement.UNKNOWN)
 
 
@@ -57,7 +58,7 @@ class Comparing:
         EnoughCompared: the comparison would exceed *allowed*.
     """
 
-    _members: ReadMembers
+    _members: ArchiveMembers
     _allowed: int | None = None
     is_certain: bool = True
     _child: str = ""
@@ -85,25 +86,25 @@ class Comparing:
         The result is kept as that of comparing the archive with itself.
         """
         if archive.contents is None or archive.contents.kind is Kind.OPAQUE or archive.state is ArchiveState.DAMAGED:
-            return alone(True)  # irrelevant here: the archive as a whole is an obstacle of its point
+            return alone("")  # irrelevant here: the archive as a whole is an obstacle of its point
         found = self._fits(archive.digests.sha256).get(archive.digests.sha256)
         if found is None or (_is_full_with_unchanged(archive) and not found.unresolved):
             try:
                 found = self._members.again(lambda: self._looked_at(archive))
             except (TreeTooLarge, MemberUnreadable, RejectedContent, ExpandsTooFar):
-                return alone(False)
+                return alone(_UNEXAMINED)
             except TarkeepError:
                 self.is_certain = False
-                return alone(False)
+                return alone(_UNEXAMINED)
             self._keep(archive.digests.sha256, archive.digests.sha256, found)
         return found
 
     def _looked_at(self, archive: BackupArchive) -> Compatibility:
         table = self._members.table(archive)
-        is_untroubled = has_no_trouble(table) and not self._members.footprint(archive).objection
+        trouble = trouble_in(table) or self._members.footprint(archive).objection
         lacking = unread(table) if table.has_listings else ()
         left = unchanged(table) if _is_full_with_unchanged(archive) else ()
-        return alone(is_untroubled, lacking, renames_in_vain=renames_in_vain(table), unchanged=left)
+        return alone(trouble, lacking, renames_in_vain=renames_in_vain(table), unchanged=left)
 
     def _fits(self, child: str) -> dict[str, Compatibility]:
         if self._child != child:

@@ -16,7 +16,7 @@ from attrs import define, evolve, field
 
 from ...archives.archive import BackupArchive
 from ...chains.link import Evidence
-from ...chains.seen import CLEAR, Seen, lost_names
+from ...chains.seen import CLEAR, Seen, lost_names, names_left_out
 from ...chains.standing import Fidelity, PlacedArchive, Standing
 from ...comparing.traces import Layer, traces
 from ...comparing.untroubled import is_apart
@@ -26,9 +26,10 @@ from ...identity.archive_id import ArchiveId
 from ...names.footprints import Footprint, Walk
 from ...names.name_table import NameTable, OpenTable
 from ...tarkeep_error import TarkeepError
+from ...text.counted import counted
 from ...trees.lacks import Lacks
 from ...trees.merging import merge
-from ..reading.read_members import ReadMembers
+from ..reading.archive_members import ArchiveMembers
 
 MOST_LOOKED_UP = 200_000
 """Names of plain archives to look up in the archives before, at most; beyond that, merging costs no more."""
@@ -46,7 +47,7 @@ class Seeing:
     *allowed* is how many points may be merged, any number if None.
     """
 
-    _members: ReadMembers
+    _members: ArchiveMembers
     _allowed: int | None = None
     _walks: dict[ArchiveId, Walk] = field(factory=dict, init=False)
 
@@ -79,12 +80,15 @@ class Seeing:
         is_alone = parent is None or before is None
         if is_alone and standing.is_untroubled:
             return CLEAR
-        seen = Seen(objection=self._objection(place.archive, parent, path), traces=self._traces(place, parent, path))
+        traces = self._traces(place, parent, path)
+        if not traces and before is not None and before.seen.gaps and parent is not None:
+            traces = f"tar would fail at {counted(before.seen.gaps, 'name')} of {parent.archive.id.label}"
+        seen = Seen(objection=self._objection(place.archive, parent, path), traces=traces)
         if standing.fidelity is Fidelity.EXACT:
             if standing.is_untroubled and standing.is_whole:
                 return seen
         elif before is not None and self._is_laid_beside(place, before, path):
-            return evolve(seen, gaps=before.seen.gaps)
+            return seen
         return self._merged(standing, path(), seen)
 
     def _objection(
@@ -146,6 +150,8 @@ class Seeing:
         is_known = before.fidelity is not Fidelity.EXACT or (before.length == 1 and before.is_untroubled)
         if place.link is None or not place.link.is_untroubled or not is_known or before.seen.unseen:
             return False
+        if before.seen.gaps:  # it may have something at their paths
+            return False
         archives = path()
         contents = place.archive.contents
         if contents is None or contents.members * len(archives) > MOST_LOOKED_UP:
@@ -179,7 +185,8 @@ class Seeing:
             return evolve(seen, unseen=str(error))
         except MemberUnreadable as error:
             return evolve(seen, lost=str(error))
-        return evolve(seen, lost=lost_names(tree), gaps=Lacks(tree, archives).count().lacking)
+        left_out = "" if standing.is_whole else names_left_out(tree)
+        return evolve(seen, lost=lost_names(tree), gaps=Lacks(tree, archives).count().lacking, left_out=left_out)
 
     def _table(self, archive: BackupArchive | None, before: BackupArchive | None) -> OpenTable:
         assert archive is not None

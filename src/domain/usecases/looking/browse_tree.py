@@ -1,43 +1,24 @@
 """
-Looking into archives and points without restoring them: directories, names, the history of a path, one file.
+Looking at the tree of a point without restoring it: directories, everything below one, names that match.
 
 Details of a name (size, time, owner) are in the records of the archive that carries it; a tree knows which one that is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import Generic, TypeVar
 
 from attrs import frozen
 
 from ...archives.archive import BackupArchive
-from ...errors.archives import ArchiveCorrupt
-from ...errors.restoring import MemberNotFound, PathNotFound
-from ...ports.unpacking import Unpacker
-from ...tar.members import Member, MemberType
-from ...tar.paths import canonical
+from ...errors.restoring import PathNotFound
+from ...tar.members import Member
 from ...tar.read_headers import read_to_show
 from ...trees.tree import Entry
-from ..reading.examine import ExamineArchive
-from ..reading.read_members import ReadMembers
+from ..reading.archive_members import ArchiveMembers
 from ..restoring.open_point import OpenedPoint
-
-PAGE_BYTES = 1 << 20
-"""Bytes of names, owners and link targets on one page: a few members may have more of them than fit into memory."""
-
-_MAX_LINKS = 8  # hops from one hard link to the next; GNU tar links only to files
-
-Shown = TypeVar("Shown")
-
-
-@frozen
-class ShownPage(Generic[Shown]):
-    """As many *entries* as were requested and fit into a page; *has_more* tells whether others follow."""
-
-    entries: tuple[Shown, ...]
-    has_more: bool
+from .pages import PAGE_BYTES, ShownPage, filled, shown_bytes
 
 
 @frozen
@@ -54,47 +35,15 @@ class TreeEntry:
 
 
 @frozen
-class BrowseTree:
-    """List and search the tree at a point."""
+class DescribedNames:
+    """Names of a tree as they are shown: a page of them, each described by its member."""
 
-    members: ReadMembers
+    members: ArchiveMembers
 
-    def directory(
-        self, opened: OpenedPoint, path: bytes, limit: int, after: bytes | None = None
-    ) -> ShownPage[TreeEntry]:
-        """
-        Up to *limit* names in the directory *path*, in the order of their bytes, after the name *after*.
-
-        For a path that is no directory, just the path itself.
-
-        Raises:
-            PathNotFound: *path* does not exist.
-        """
-        found = opened.tree.list(path, limit + 1, after)
-        if found is None:
-            entry = opened.tree.entry(path)
-            if entry is None:
-                raise PathNotFound(path)
-            found = (entry,) if after is None else ()
-        return self._described(opened, found, limit)
-
-    def everything(
-        self, opened: OpenedPoint, path: bytes, limit: int, after: bytes | None = None
-    ) -> ShownPage[TreeEntry]:
-        """Up to *limit* names at any depth below *path*, by directory and name, after the path *after*."""
-        if opened.tree.entry(path) is None:
-            raise PathNotFound(path)
-        return self._described(opened, list(islice(opened.tree.search(b"", path, after), limit + 1)), limit)
-
-    def search(
-        self, opened: OpenedPoint, pattern: bytes, limit: int, after: bytes | None = None
-    ) -> ShownPage[TreeEntry]:
-        """Up to *limit* names that match *pattern* (see `Tree.search`), after the path *after*."""
-        return self._described(opened, list(islice(opened.tree.search(pattern, after=after), limit + 1)), limit)
-
-    def _described(self, opened: OpenedPoint, entries: Sequence[Entry], limit: int) -> ShownPage[TreeEntry]:
+    def __call__(self, opened: OpenedPoint, entries: Sequence[Entry], limit: int) -> ShownPage[TreeEntry]:
+        """The first *limit* of *entries* with their members; further entries only show that the page has more."""
         described = self._read(opened, entries[:limit])
-        page = _page((entry, len(entry.path) + _shown_bytes(entry.member)) for entry in described)
+        page = filled((entry, len(entry.path) + shown_bytes(entry.member)) for entry in described)
         return ShownPage(page, len(page) < len(entries))
 
     def _read(self, opened: OpenedPoint, entries: Sequence[Entry]) -> Iterator[TreeEntry]:
@@ -123,85 +72,61 @@ class BrowseTree:
         for index, places in wanted.items():
             for record in self.members.at(opened.archives[index], sorted(places)):
                 member = members[index, record.at] = read_to_show(record)
-                total_bytes += _shown_bytes(member)
+                total_bytes += shown_bytes(member)
                 if total_bytes > PAGE_BYTES and len(entries) > 1:
                     return None
         return members
 
 
-def _shown_bytes(member: Member | None) -> int:
-    return len(member.path) + len(member.link) + len(member.uname) + len(member.gname) if member is not None else 0
+@frozen
+class ListDirectory:
+    """List a directory of the tree at a point."""
 
+    described: DescribedNames
 
-def _page(entries: Iterable[tuple[Shown, int]]) -> tuple[Shown, ...]:
-    """The first of *entries*, given with their sizes, up to the one that fills the page."""
-    page: list[Shown] = []
-    total_bytes = 0
-    for entry, size_bytes in entries:
-        page.append(entry)
-        total_bytes += size_bytes
-        if total_bytes > PAGE_BYTES:
-            break
-    return tuple(page)
+    def __call__(
+        self, opened: OpenedPoint, path: bytes, limit: int, after: bytes | None = None
+    ) -> ShownPage[TreeEntry]:
+        """
+        Up to *limit* names in the directory *path*, in the order of their bytes, after the name *after*.
+
+        For a path that is no directory, just the path itself.
+
+        Raises:
+            PathNotFound: *path* does not exist.
+        """
+        found = opened.tree.list(path, limit + 1, after)
+        if found is None:
+            entry = opened.tree.entry(path)
+            if entry is None:
+                raise PathNotFound(path)
+            found = (entry,) if after is None else ()
+        return self.described(opened, found, limit)
 
 
 @frozen
-class ListMembers:
-    """The members of one archive, in its order."""
+class ListTree:
+    """List the tree at a point, or all below one of its directories."""
 
-    members: ReadMembers
+    described: DescribedNames
 
-    def __call__(self, archive: BackupArchive, limit: int, after: int = -1) -> ShownPage[Member]:
-        """Up to *limit* members, in the order of the tar, after the position *after*."""
-        records = self.members(archive, start=after + 1)
-        shown = map(read_to_show, islice(records, limit))
-        page = _page((member, _shown_bytes(member)) for member in shown)
-        return ShownPage(page, next(records, None) is not None)
+    def __call__(
+        self, opened: OpenedPoint, path: bytes, limit: int, after: bytes | None = None
+    ) -> ShownPage[TreeEntry]:
+        """Up to *limit* names at any depth below *path*, by directory and name, after the path *after*."""
+        if opened.tree.entry(path) is None:
+            raise PathNotFound(path)
+        return self.described(opened, list(islice(opened.tree.search(b"", path, after), limit + 1)), limit)
 
 
 @frozen
-class ReadMember:
-    """The content of one file in an archive."""
+class SearchTree:
+    """Search the tree at a point."""
 
-    members: ReadMembers
-    unpacker: Unpacker
-    examine: ExamineArchive
+    described: DescribedNames
 
-    def find(self, archive: BackupArchive, path: bytes) -> Member:
-        """
-        The member that extracting would leave at *path*: the last of that name; a hard link is followed to its file.
-
-        Raises:
-            MemberNotFound: the archive has no regular file with content at that path.
-        """
-        wanted = canonical(path)
-        for _ in range(_MAX_LINKS):
-            member = self.members.last(archive, wanted)
-            if member is None:
-                break
-            if member.type is MemberType.FILE and not member.is_sparse:
-                return member
-            if member.type is not MemberType.HARD_LINK:
-                break
-            wanted = canonical(member.link)
-        raise MemberNotFound(archive.id, path)
-
-    def __call__(self, archive: BackupArchive, member: Member, start: int, stop: int) -> Iterator[bytes]:
-        """
-        The bytes of *member* from *start* to *stop*.
-
-        Raises:
-            ArchiveCorrupt: at the call if the damage is known, else while reading.
-        """
-        unpacked = self.unpacker.open(archive)
-
-        def blocks() -> Iterator[bytes]:
-            with self.examine.watching(archive), unpacked:
-                left = stop - start
-                for block in unpacked.read(member.data_at + start, member.data_at + stop):
-                    left -= len(block)
-                    yield block
-                if left:
-                    raise ArchiveCorrupt(archive.id)
-
-        return blocks()
+    def __call__(
+        self, opened: OpenedPoint, pattern: bytes, limit: int, after: bytes | None = None
+    ) -> ShownPage[TreeEntry]:
+        """Up to *limit* names that match *pattern* (see `Tree.search`), after the path *after*."""
+        return self.described(opened, list(islice(opened.tree.search(pattern, after=after), limit + 1)), limit)

@@ -17,7 +17,7 @@ from ...tar.members import Member
 from ...tar.paths import split
 from ...tar.read_headers import read_member
 from ...trees.history import HistoryEvent, Sighting, history, sightings
-from ..reading.read_members import NOT_IN_ORDER, ReadMembers
+from ..reading.archive_members import NOT_IN_ORDER, ArchiveMembers
 from ..restoring.load_points import LoadPoints
 
 
@@ -42,7 +42,7 @@ class TraceHistory:
     """The history of one path across the archives of a profile."""
 
     load: LoadPoints
-    members: ReadMembers
+    members: ArchiveMembers
 
     def __call__(self, profile: str, path: bytes) -> list[PathVersion]:
         """
@@ -76,7 +76,7 @@ class TraceHistory:
 class _Looks:
     """Looks for one path in *archives*; *parents* gives the index of the archive that each builds on."""
 
-    members: ReadMembers
+    members: ArchiveMembers
     archives: Sequence[BackupArchive]
     parents: Sequence[int | None]
     _apart: tuple[int, Sequence[NameTable]] | None = field(default=None, init=False)  # of the last joined archive

@@ -10,6 +10,7 @@ from attrs import frozen
 from ...access.tokens import Principal
 from ...archives.archive import BackupArchive
 from ...errors.archives import AmbiguousName, AmbiguousType, ArchiveNotFound
+from ...errors.retention import ArchiveRemoved
 from ...identity.archive_id import ArchiveId, BackupType
 from ...ports.catalog import Catalog
 from ..access.visible import VisibleProfiles
@@ -36,6 +37,7 @@ class FindArchive:
         A profile that *principal* may not see is treated as if it did not exist.
 
         Raises:
+            ArchiveRemoved: *profile* held it, and it was removed by the profile's policy.
             ArchiveNotFound: no profile holds it.
             AmbiguousName: several profiles hold it, and *profile* is None.
         """
@@ -43,7 +45,7 @@ class FindArchive:
             id = ArchiveId(profile, type, name)
             if not principal.sees(profile):
                 raise ArchiveNotFound(str(id))
-            return self.catalog.find(id)
+            return self._found(id)
         found = self.catalog.named(type, name, profiles=self.visible(principal))
         if not found:
             raise ArchiveNotFound(f"{type.value}/{name}")
@@ -51,7 +53,22 @@ class FindArchive:
             raise AmbiguousName(type, name, tuple(archive.id.profile for archive in found))
         return found[0]
 
-    def of_types(self, profile: str, types: Sequence[BackupType], name: str) -> BackupArchive:
+    def _found(self, id: ArchiveId) -> BackupArchive:
+        try:
+            return self.catalog.find(id)
+        except ArchiveNotFound:
+            for removed in self.catalog.removed(id.profile, id.type, [id.name]):
+                raise ArchiveRemoved(str(id), removed.sha256 or "") from None
+            raise
+
+
+@frozen
+class FindByName:
+    """Look an archive of one profile up by its name."""
+
+    catalog: Catalog
+
+    def __call__(self, profile: str, types: Sequence[BackupType], name: str) -> BackupArchive:
         """
         The archive of *profile* with that name and one of *types*.
 

@@ -43,14 +43,22 @@ class ListArchives:
         Raises:
             ValueError: *cursor* does not come from a page.
         """
-        profiles = self._profiles(profile, principal)
+        profiles = _profiles(self.visible, profile, principal)
         return self.catalog.page(profile=profile, profiles=profiles, type=type, cursor=cursor, limit=limit)
 
-    def all(
+
+@frozen
+class ListAllArchives:
+    """Every archive, in the order in which they were received."""
+
+    catalog: Catalog
+    visible: VisibleProfiles
+
+    def __call__(
         self, *, profile: str | None = None, type: BackupType | None = None, principal: Principal
     ) -> Iterator[Sequence[ListedArchive]]:
         """Every archive that *principal* sees, in pages of 1,000; no page is empty."""
-        profiles, cursor = self._profiles(profile, principal), None
+        profiles, cursor = _profiles(self.visible, profile, principal), None
         while True:
             page = self.catalog.listed(profile=profile, profiles=profiles, type=type, cursor=cursor, limit=AT_ONCE)
             if page.archives:
@@ -59,10 +67,12 @@ class ListArchives:
             if cursor is None:
                 return
 
-    def _profiles(self, profile: str | None, principal: Principal) -> Collection[str] | None:
-        if profile is None:
-            return self.visible(principal)
-        return None if principal.sees(profile) else ()
+
+def _profiles(visible: VisibleProfiles, profile: str | None, principal: Principal) -> Collection[str] | None:
+    """Which profiles a list has beside the filter *profile*; None is any."""
+    if profile is None:
+        return visible(principal)
+    return None if principal.sees(profile) else ()
 
 
 @frozen
@@ -76,13 +86,28 @@ class Summarise:
         """One row for each profile and type that holds an archive and that *principal* sees, ordered by both."""
         return self.catalog.totals(profiles=self.visible(principal))
 
-    def by_type(self, *, principal: Principal) -> dict[BackupType, Sums]:
+
+@frozen
+class SummariseTypes:
+    """Counts, bytes and the newest archive, by type."""
+
+    catalog: Catalog
+    visible: VisibleProfiles
+
+    def __call__(self, *, principal: Principal) -> dict[BackupType, Sums]:
         """The sums of each type, over all that *principal* sees."""
         return self.catalog.sums(self.visible(principal))
 
-    def profile(self, name: str) -> list[Totals]:
+
+@frozen
+class SummariseProfile:
+    """Counts, bytes and the newest archive of one profile, by type."""
+
+    catalog: Catalog
+
+    def __call__(self, name: str) -> list[Totals]:
         """
-        The rows of one profile.
+        One row for each type of which the profile holds an archive.
 
         Raises:
             InvalidName: *name* cannot name a profile.

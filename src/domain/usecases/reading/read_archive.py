@@ -25,7 +25,7 @@ from ...ports.system import Turns
 from ...tarkeep_error import TarkeepError
 from ...text.counted import counted
 from ...uploads import ChecksumAlgorithm
-from .examine import ExamineArchive
+from .examiner import Examiner
 from .hashed import HashedReader
 
 
@@ -36,39 +36,29 @@ class ReadArchive:
     store: ArchiveStore
     hasher: Hasher
     sums: ArchiveSums
-    examine: ExamineArchive
+    examiner: Examiner
     turns: Turns
 
-    def __call__(self, archive: BackupArchive, start: int = 0, stop: int | None = None) -> ArchiveReader:
+    def __call__(
+        self, archive: BackupArchive, start: int = 0, stop: int | None = None, *, sums_first: bool = False
+    ) -> ArchiveReader:
         """
         The bytes from *start* to *stop* (exclusive; None is the end); the caller must leave the reader's context.
 
         All bytes given are checked, at almost no cost if the archive has sums. An archive without sums is hashed in
-        full: while the whole is read, or at the call for a part, once; other readers of parts wait for that.
+        full: while the whole is read, or at the call for a part, once; other readers of parts wait for that. With
+        *sums_first* it is read at the call in any case: for callers that use the bytes before the last one arrives, or
+        do not read to the end.
 
         Raises:
             ArchiveCorrupt: the bytes are known to be damaged, are missing, or have another length than before; or,
                 while they are read, differ from what was received. The archive is then marked as damaged.
         """
         start, stop = _clipped(archive, start, stop)
-        if (
-            (start, stop) == (0, archive.size_bytes)
-            and self._sums(archive) is None
-            and archive.size_bytes > BLOCK_BYTES
-        ):
-            return self._hashed(archive)
-        return self.surely(archive, start, stop)
-
-    def surely(self, archive: BackupArchive, start: int = 0, stop: int | None = None) -> ArchiveReader:
-        """
-        Like calling, but an archive without sums is read once at the call to make them, also when the whole is
-        requested.
-
-        For callers that use the bytes before the last one arrives, or do not read to the end.
-        """
-        start, stop = _clipped(archive, start, stop)
         sums = self._sums(archive)
         if sums is None and archive.size_bytes > BLOCK_BYTES:
+            if not sums_first and (start, stop) == (0, archive.size_bytes):
+                return self._hashed(archive)
             sums = self._made_sums(archive)
         return self._checked(archive, sums, start, stop)
 
@@ -86,11 +76,11 @@ class ReadArchive:
         try:
             reader = self.store.read(archive.id, start, None if is_rest else stop)
         except ArchiveNotFound as error:
-            raise self.examine.found(archive, "its file is missing") from error
+            raise self.examiner.found(archive, "its file is missing") from error
         if reader.size_bytes != stop - start:
             with reader:
-                raise self.examine.found(archive, f"it no longer has {counted(archive.size_bytes, 'byte')}")
-        return _Watched(reader, archive, self.examine)
+                raise self.examiner.found(archive, f"it no longer has {counted(archive.size_bytes, 'byte')}")
+        return _Watched(reader, archive, self.examiner)
 
     def _checked(self, archive: BackupArchive, sums: BlockSums | None, start: int, stop: int) -> ArchiveReader:
         if sums is None:
@@ -137,18 +127,19 @@ class ReadArchive:
 
     def _other_bytes(self, archive: BackupArchive) -> TarkeepError:
         """The error to raise if the digest of *archive* is wrong, after examining why."""
-        if self.examine(archive) is ArchiveState.DAMAGED:
+        if self.examiner.examine(archive) is ArchiveState.DAMAGED:
             return ArchiveCorrupt(archive.id)
         return _changed_meanwhile(archive)
 
-    def wrong_block(self, archive: BackupArchive, sums: BlockSums, block: int) -> TarkeepError:
-        """The error to raise if a block has a wrong sum. The block is read again: it may have been repaired."""
-        begin = block * BLOCK_BYTES
-        end = min(begin + BLOCK_BYTES, archive.size_bytes)
-        with suppress(ArchiveNotFound, ArchiveCorrupt), self.store.read(archive.id, begin, end) as reader:
-            if self.hasher.crc32(b"".join(reader)) == sums.of(block):
-                return _changed_meanwhile(archive)
-        return self.examine.found(archive, f"its bytes {begin} to {end - 1} are not what was received")
+
+def wrong_block(read: ReadArchive, archive: BackupArchive, sums: BlockSums, block: int) -> TarkeepError:
+    """The error to raise if a block has a wrong sum. The block is read again: it may have been repaired."""
+    begin = block * BLOCK_BYTES
+    end = min(begin + BLOCK_BYTES, archive.size_bytes)
+    with suppress(ArchiveNotFound, ArchiveCorrupt), read.store.read(archive.id, begin, end) as reader:
+        if read.hasher.crc32(b"".join(reader)) == sums.of(block):
+            return _changed_meanwhile(archive)
+    return read.examiner.found(archive, f"its bytes {begin} to {end - 1} are not what was received")
 
 
 def _clipped(archive: BackupArchive, start: int, stop: int | None) -> tuple[int, int]:
@@ -179,13 +170,13 @@ class _Watched(_Around):
     """Bytes from the store; a read error is recorded as damage."""
 
     _archive: BackupArchive
-    _examine: ExamineArchive
+    _examiner: Examiner
 
     def __iter__(self) -> Iterator[bytes]:
         try:
             yield from self._reader
         except ArchiveCorrupt as error:
-            raise self._examine.found(self._archive, "it cannot be read to its end") from error
+            raise self._examiner.found(self._archive, "it cannot be read to its end") from error
 
     def __enter__(self) -> _Watched:
         return self
@@ -247,7 +238,7 @@ class _SummedReader:
         crc32 = self._read.hasher.crc32
         for block in _in_blocks(self._blocks):
             if crc32(block) != self._sums.of(number):
-                raise self._read.wrong_block(self._archive, self._sums, number)
+                raise wrong_block(self._read, self._archive, self._sums, number)
             at = number * BLOCK_BYTES
             number += 1
             begin, end = max(0, self._start - at), min(len(block), self._stop - at)

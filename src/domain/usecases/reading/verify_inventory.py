@@ -9,21 +9,25 @@ entries are sorted, too.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import groupby, islice
 from operator import attrgetter
 
 from attrs import frozen
 
 from ...access.tokens import Principal
-from ...archives.inventory import Bucket, InventoryEntry, Judged, bucket_of, once_each, pair
+from ...archives.inventory import Bucket, InventoryEntry, Judged, bucket_of, missing, once_each, pair, same_bytes
 from ...identity.archive_id import BackupType
 from ...ports.catalog import Catalog
 from ...ports.scratch import InventorySorter
 from ..access.visible import VisibleProfiles
 
 _by_name = attrgetter("name")
+
+
+def _everything() -> None:
+    """For comparisons with every profile."""
 
 
 @frozen
@@ -38,15 +42,18 @@ class VerifyInventory:
     def __call__(
         self,
         inventory: Iterable[InventoryEntry],
-        profile: str | None = None,
+        profile: Callable[[], str | None] = _everything,
         *,
         principal: Principal,
-    ) -> Iterator[Judged]:
+    ) -> Generator[Judged, None, None]:
         """
-        Compare *inventory* (the client's) with *profile*, or with everything stored that *principal* sees.
+        Compare *inventory* (the client's) with a profile, or with everything stored that *principal* sees.
 
-        Without a profile, archives of the same type and name in several profiles count as one, which is synced if any
-        of them has the client's bytes: such a client knows nothing of profiles.
+        *profile* is called after the last entry: a client may name the profile behind them. Without a profile, archives
+        of the same type and name in several profiles count as one, which is synced if any of them has the client's
+        bytes: such a client knows nothing of profiles.
+
+        The caller closes the generator, which holds scratch files.
 
         Raises, while iterating:
             DuplicateEntry: *inventory* names an archive twice in one type.
@@ -54,24 +61,29 @@ class VerifyInventory:
 
         Cost: O(n log n) time in the entries of both sides, and bounded memory.
         """
-        with self.in_order(inventory) as local:
-            yield from self.against(local, profile, principal=principal)
+        with self.sorter.in_order(inventory) as local:
+            yield from self._judged_in_order(local, profile(), principal)
 
-    def in_order(self, inventory: Iterable[InventoryEntry]) -> AbstractContextManager[Iterator[InventoryEntry]]:
-        """*inventory*, read to its end and sorted as `against` requires."""
-        return self.sorter.in_order(inventory)
-
-    def against(
-        self, local: Iterator[InventoryEntry], profile: str | None = None, *, principal: Principal
+    def _judged_in_order(
+        self, local: Iterator[InventoryEntry], profile: str | None, principal: Principal
     ) -> Iterator[Judged]:
-        """Like calling with the sorted *local*, for callers that learn the profile only after the inventory."""
         profiles = self._compared(profile, principal)
         if len(profiles) == 1:
             yield from self._against_one(profiles[0], local)
             return
         everything = (entry for one in profiles for entry in self._inventory(one))
         with self.sorter.in_order(everything) as remote:
-            yield from pair(remote, local)
+            yield from pair(remote, local, partial(self._pruned, profiles))
+
+    def _pruned(self, profiles: Sequence[str], type: BackupType, entries: Sequence[InventoryEntry]) -> set[str]:
+        """The names of *entries*, of one type, whose bytes one of *profiles* had and removed."""
+        mine = {entry.name: entry for entry in entries}
+        return {
+            removed.name
+            for profile in profiles
+            for removed in self.catalog.removed(profile, type, mine)
+            if same_bytes(mine[removed.name], removed) is not False
+        }
 
     def _compared(self, profile: str | None, principal: Principal) -> list[str]:
         if profile is not None:
@@ -121,10 +133,16 @@ class VerifyInventory:
             yield Judged(type, Bucket.EXTRA_REMOTE, extra)
         known = {entry.name: entry for entry in self.catalog.look_up(profile, type, both)} if both else {}
         judged: dict[Bucket, list[str]] = {bucket: [] for bucket in Bucket}
+        lacking: list[InventoryEntry] = []
         for entry in mine:
-            theirs = known.get(entry.name)  # None also if it was removed just now
-            judged[Bucket.MISSING_REMOTE if theirs is None else bucket_of(entry, theirs)].append(entry.name)
+            theirs = known.get(entry.name)
+            if theirs is None:  # also if it was removed just now
+                lacking.append(entry)
+            else:
+                judged[bucket_of(entry, theirs)].append(entry.name)
         yield from (Judged(type, bucket, names) for bucket, names in judged.items() if names)
+        if lacking:
+            yield from missing(lacking, partial(self._pruned, (profile,)))
 
 
 def _in_parts(entries: Iterator[InventoryEntry], length: int) -> Iterator[list[InventoryEntry]]:

@@ -32,7 +32,7 @@ class WatchedRecords:
     def publish(self, sha256: str) -> None:
         self._writer.publish(sha256)
         if self._passing.is_untroubled:
-            self._records.keep_fits(sha256, self._records.fits(sha256) | {sha256: alone(True)})
+            self._records.keep_fits(sha256, self._records.fits(sha256) | {sha256: alone("")})
 
     def __enter__(self) -> WatchedRecords:
         self._writer.__enter__()

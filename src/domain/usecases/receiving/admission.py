@@ -6,8 +6,11 @@ from collections.abc import Callable, Collection, Sequence
 
 from attrs import frozen
 
-from ...archives.archive import BackupArchive, Offer
+from ...archives.archive import ArchiveState, BackupArchive, Offer
+from ...chains.links import base_types
+from ...chains.neighbours import order
 from ...errors.archives import ArchiveNotFound
+from ...errors.restoring import ParentMismatch
 from ...identity.archive_id import ArchiveId
 from ...identity.naming import time_in_name
 from ...ports.catalog import Catalog
@@ -16,6 +19,7 @@ from ...profiles.capacity import NO_RESERVE, Reserve, check_quota, check_room, c
 from ...profiles.rules import NO_RULES, Rules
 from ...uploads import Upload, held_bytes
 from ..restoring.load_points import LoadPoints
+from ..retention.trash import is_in_trash
 
 
 def _no_uploads() -> Sequence[Upload]:
@@ -24,9 +28,11 @@ def _no_uploads() -> Sequence[Upload]:
 
 
 @frozen
-class AdmitOffer:
+class AdmissionChecks:
     """
-    Judges offers, and uploads under way.
+    What an archive must pass, by its offer and its size: before its bytes are sent, while they come, and at the end.
+
+    No use case: receives and resumable uploads ask each question at their own time.
 
     *max_bytes* bounds one archive (None: only the medium does); *reserve* is the space kept free on the medium.
     *unfinished* gives the resumable uploads that have not ended: they count toward quotas.
@@ -40,7 +46,7 @@ class AdmitOffer:
     reserve: Reserve = NO_RESERVE
     unfinished: Callable[[], Sequence[Upload]] = _no_uploads
 
-    def __call__(self, offer: Offer, coming_bytes: int = 0, instead_of: Collection[str] = ()) -> None:
+    def offer(self, offer: Offer, coming_bytes: int = 0, instead_of: Collection[str] = ()) -> None:
         """
         Judge *offer* by its declarations and by the room in its profile, before a byte is sent.
 
@@ -58,11 +64,34 @@ class AdmitOffer:
         check_room(self.store.usage(), self.reserve, coming_bytes)
 
     def parent(self, offer: Offer) -> None:
-        """Judge the parent that *offer* declares, as calling does. Raises ParentMismatch."""
-        if offer.lineage.parent is not None and self.stored(offer.id) is None:
+        """Judge the parent that *offer* declares, as `offer` does. Raises ParentMismatch."""
+        if offer.lineage.parent is not None and not self.is_known(offer.id):
             zone = self.rules.of(offer.id.profile).time_zone
             points = self.load(offer.id.profile)
-            points.check_lineage(offer, offer.taken_at or time_in_name(offer.id.name, zone))
+            try:
+                points.check_lineage(offer, offer.taken_at or time_in_name(offer.id.name, zone))
+            except ParentMismatch as mismatch:
+                if not self._comes_back(mismatch.stated, mismatch.expected, offer):
+                    raise
+
+    def _comes_back(self, parent: ArchiveId, expected: ArchiveId | None, offer: Offer) -> bool:
+        """
+        Whether *parent*, which *offer* declares, is in the trash, and is what a dump would have continued from.
+
+        It was asked for, and was removed while the dump was made; a receive brings it back. *expected* is what a dump
+        would continue from now.
+        """
+        among = self.catalog.neighbours(parent.profile)
+        removed = among.named(parent)
+        if removed is None or removed.state is not ArchiveState.TRASHED or not is_in_trash(parent, self.store):
+            return False
+        before = offer.lineage.snapshot_before
+        if before is not None and before == removed.lineage.snapshot_after:
+            return True
+        if parent.type not in base_types(offer.id.type, self.rules.of(parent.profile)):
+            return False
+        newest = None if expected is None else among.named(expected)
+        return newest is None or order(newest) < order(removed)
 
     def upload(self, upload: Upload) -> None:
         """
@@ -103,6 +132,10 @@ class AdmitOffer:
             if upload.held_for == profile and upload.id not in instead_of and not self._is_stored(upload)
         )
         check_quota(profile, self.rules.of(profile), totals, coming_bytes, beside)
+
+    def is_known(self, id: ArchiveId) -> bool:
+        """Whether an archive of that identity is stored, or was until the profile's policy removed it."""
+        return self.stored(id) is not None or bool(self.catalog.removed(id.profile, id.type, [id.name]))
 
     def stored(self, id: ArchiveId) -> BackupArchive | None:
         """The stored archive of that identity, or None."""

@@ -16,7 +16,7 @@ from ...ports.inspection import RunningDigests, RunningInspection
 from ...ports.members import RecordsWriter
 from ...ports.store import ArchiveWriter, Block
 from ...ports.sums import ArchiveSums
-from .admission import AdmitOffer
+from .admission import AdmissionChecks
 from .outcome import Received, ReceiveOutcome
 from .settle import StoreArchive
 
@@ -38,7 +38,7 @@ class Intake:
     Leaving the context releases all resources; the writer decides what stays in staging.
     """
 
-    _admit: AdmitOffer
+    _admission: AdmissionChecks
     _settle: StoreArchive
     _kept_sums: ArchiveSums
     writer: ArchiveWriter
@@ -89,7 +89,7 @@ class Intake:
         """Store the complete archive, as `ReceiveArchive` does. *beforehand* is called with its digests."""
         digests, contents = self._digests.finish(), self._inspect(self._inspection.finish)
         if self._unreadable is not None:
-            if not self._admit.may_be_opaque(offer):
+            if not self._admission.may_be_opaque(offer):
                 raise self._unreadable
             contents = Contents(Kind.OPAQUE, members=0, unpacked_bytes=0)
         beforehand(digests)
@@ -109,7 +109,7 @@ class Intake:
     def _check_room(self, length: int) -> None:
         # bytes taken by concurrent receives are seen by each of them soon enough
         if self.size_bytes // ROOM_BYTES != (self.size_bytes + length) // ROOM_BYTES or not self.size_bytes:
-            self._admit.room(length)
+            self._admission.room(length)
 
     def _inspect(self, look: Callable[[], Looked]) -> Looked | None:
         """
@@ -129,7 +129,7 @@ class Intake:
             return None
 
     def _check_size(self, size_bytes: int) -> None:
-        self._admit.size(size_bytes)
+        self._admission.size(size_bytes)
 
     def close(self) -> None:
         """Release all resources."""

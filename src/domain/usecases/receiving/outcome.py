@@ -9,6 +9,7 @@ from attrs import frozen
 from ...archives.archive import BackupArchive
 from ...chains.seen import told_of
 from ...chains.standing import PlacedArchive, doubts_about_bytes
+from ...identity.archive_id import ArchiveId
 
 
 class SameName(Enum):
@@ -32,12 +33,14 @@ class Received:
     """
     The stored archive, and how the receive ended.
 
-    *point* is its restore point, or None if working it out takes too long.
+    *point* is its restore point, or None if working it out takes too long. *brought_back* are the archives that came
+    back from the trash: what it builds on, and itself if its bytes were there.
     """
 
     archive: BackupArchive
     outcome: ReceiveOutcome
     point: PlacedArchive | None = None
+    brought_back: tuple[ArchiveId, ...] = ()
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -9,22 +9,16 @@ visible, and after the answer only the loss of the disk can lose the archive.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
-from contextlib import ExitStack
 
 from attrs import frozen
 
 from ...archives.archive import Offer
-from ...archives.block_sums import RunningSums
 from ...errors.content import EmptyArchive
-from ...ports.inspection import Hasher, Inspector
-from ...ports.members import MemberRecords
-from ...ports.store import ArchiveStore, ArchiveWriter, Block
-from ...ports.sums import ArchiveSums
-from ..reading.watched_records import WatchedRecords
-from .admission import AdmitOffer
+from ...ports.store import ArchiveStore, Block
+from .admission import AdmissionChecks
+from .begin_intake import BeginIntake
 from .intake import Intake
 from .outcome import Received
-from .settle import StoreArchive
 
 
 @frozen
@@ -32,16 +26,12 @@ class ReceiveArchive:
     """
     Store one archive, whole and checked, or leave no trace of it.
 
-    *admit* judges the archive by its offer and by the free room, *settle* stores it once it has arrived.
+    *admission* judges the archive by its offer and by the free room.
     """
 
-    admit: AdmitOffer
-    settle: StoreArchive
+    admission: AdmissionChecks
+    begin_intake: BeginIntake
     store: ArchiveStore
-    hasher: Hasher
-    inspector: Inspector
-    records: MemberRecords
-    sums: ArchiveSums
 
     def __call__(
         self,
@@ -56,7 +46,7 @@ class ReceiveArchive:
         Receive *blocks*, of any length, as the archive described by *offer*; *announced_bytes* is 0 if unknown.
 
         The archive replaces the uploads *instead_of*, which then do not count toward a quota. *was_admitted* means that
-        `admit` judged the offer a moment ago; it judges again in any case when all bytes have arrived.
+        `AdmissionChecks.offer` judged it a moment ago; it judges again in any case when all bytes have arrived.
 
         Blocks must not change after they were handed over. If *blocks* raises (such as `UploadInterrupted`), everything
         is dropped.
@@ -69,51 +59,30 @@ class ReceiveArchive:
             InsufficientStorage, QuotaExceeded: the medium or the profile has no room.
         """
         if not was_admitted:
-            self.admit(offer, announced_bytes, instead_of)
-        return self._receive(lambda: offer, blocks, self.admit.may_be_opaque(offer), instead_of)
+            self.admission.offer(offer, announced_bytes, instead_of)
+        may_be_opaque = self.admission.may_be_opaque(offer)
+        intake = self.begin_intake(self.store.begin(), may_be_opaque=may_be_opaque, instead_of=instead_of)
+        return _received(intake, blocks, lambda: offer)
 
-    def with_late_offer(self, offered: Callable[[], Offer], blocks: Iterable[Block]) -> Received:
-        """Receive first, learn the offer afterwards: *offered* is called after the last byte."""
-        return self._receive(offered, blocks, self.admit.rules.may_allow_opaque)
 
-    def _receive(
-        self,
-        offered: Callable[[], Offer],
-        blocks: Iterable[Block],
-        may_be_opaque: bool,
-        instead_of: Collection[str] = (),
-    ) -> Received:
-        with self.begin(self.store.begin(), may_be_opaque=may_be_opaque, instead_of=instead_of) as intake:
-            for block in blocks:
-                intake.take(block)
-            if not intake.size_bytes:
-                raise EmptyArchive
-            return intake.complete(offered())
+@frozen
+class ReceiveLateOffer:
+    """Receive first, learn the offer afterwards: a form may name the profile after the file."""
 
-    def begin(self, writer: ArchiveWriter, *, may_be_opaque: bool = False, instead_of: Collection[str] = ()) -> Intake:
-        """
-        Begin an archive that comes in piece by piece, staged by *writer*, which the intake closes.
+    admission: AdmissionChecks
+    begin_intake: BeginIntake
+    store: ArchiveStore
 
-        *may_be_opaque* postpones the refusal of unreadable bytes until the profile is known. *instead_of* is as for
-        calling.
-        """
-        with ExitStack() as held:
-            held.enter_context(writer)
-            digests = held.enter_context(self.hasher.start())
-            recording = held.enter_context(WatchedRecords(self.records))
-            inspection = held.enter_context(self.inspector.start(recording.write))
-            sums = RunningSums(self.hasher.crc32)
-            inside = held.pop_all()
-            return Intake(
-                self.admit,
-                self.settle,
-                self.sums,
-                writer,
-                digests,
-                sums,
-                recording,
-                inspection,
-                inside,
-                may_be_opaque,
-                instead_of,
-            )
+    def __call__(self, offered: Callable[[], Offer], blocks: Iterable[Block]) -> Received:
+        """Like `ReceiveArchive`; *offered* is called after the last byte."""
+        intake = self.begin_intake(self.store.begin(), may_be_opaque=self.admission.rules.may_allow_opaque)
+        return _received(intake, blocks, offered)
+
+
+def _received(intake: Intake, blocks: Iterable[Block], offered: Callable[[], Offer]) -> Received:
+    with intake:
+        for block in blocks:
+            intake.take(block)
+        if not intake.size_bytes:
+            raise EmptyArchive
+        return intake.complete(offered())

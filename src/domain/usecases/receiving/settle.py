@@ -17,6 +17,7 @@ from ...archives import sidecar
 from ...archives.archive import ArchiveState, BackupArchive, Contents, Kind, Offer, is_bound
 from ...chains.links import base_types
 from ...errors.archives import AlreadyPublished, ArchiveNotFound, InvalidSidecar, NameConflict, ReceiveInProgress
+from ...errors.retention import MarksUnreadable
 from ...identity.archive_id import ArchiveId
 from ...identity.digests import Digests
 from ...identity.invalid import InvalidName
@@ -25,9 +26,15 @@ from ...ports.catalog import AlreadyStored, Catalog, ClaimedElsewhere
 from ...ports.members import RecordsWriter
 from ...ports.store import ArchiveStore, ArchiveWriter
 from ...ports.system import Clock, NameLocks
+from ...retention import marks
+from ...retention.marks import UNMARKED, Marks
 from ...tarkeep_error import TarkeepError
-from ..linking.link_profile import LinkArchives
-from .admission import AdmitOffer
+from ..linking.profile_links import ProfileLinks
+from ..retention.judge import JudgeArchive
+from ..retention.protect import change_marks
+from ..retention.trash import finish_purge, is_in_trash
+from ..retention.undelete import WayBack
+from .admission import AdmissionChecks
 from .claims import settle_claim
 from .outcome import Received, ReceiveOutcome, SameName
 
@@ -46,8 +53,10 @@ class StoreArchive:
     catalog: Catalog
     clock: Clock
     names: NameLocks
-    links: LinkArchives
-    admit: AdmitOffer
+    links: ProfileLinks
+    admission: AdmissionChecks
+    judge: JudgeArchive
+    way_back: WayBack
     same_name: SameName = SameName.REJECT
     patience: timedelta = timedelta(seconds=10)
 
@@ -62,7 +71,7 @@ class StoreArchive:
     ) -> Received:
         """Check, seal and publish the bytes of *writer*; *recording* has their members, if *contents* are known."""
         offer.digests.check(digests)
-        self.admit(offer, writer.size_bytes, instead_of)
+        self.admission.offer(offer, writer.size_bytes, instead_of)
         received_at = offer.received_at or self.clock.now()
         archive = BackupArchive.described(
             offer.id,
@@ -72,7 +81,7 @@ class StoreArchive:
             contents,
             offer.taken_at,
             offer.lineage,
-            self.admit.rules.of(offer.id.profile).time_zone,
+            self.admission.rules.of(offer.id.profile).time_zone,
             offer.notes,
         )
         archive = evolve(archive, taken_at=max(archive.taken_at, self._not_before(archive)))
@@ -94,7 +103,7 @@ class StoreArchive:
         elif lineage.parent is not None:
             parents = [among.named(ArchiveId(archive.id.profile, *lineage.parent))]
         else:
-            rules = self.admit.rules.of(archive.id.profile)
+            rules = self.admission.rules.of(archive.id.profile)
             types = base_types(archive.id.type, rules)
             if not types or not is_bound(archive, rules.time_zone) or among.newest_before(archive, types) is not None:
                 return archive.taken_at
@@ -108,23 +117,47 @@ class StoreArchive:
         with self.names.hold(archive.id, self.patience):
             existing = self._store(archive, writer, recording, instead_of)
             if isinstance(existing, Received):
-                return self._with_point(existing)
+                return self._acknowledged(existing)
             if existing.digests.sha256 == archive.digests.sha256:
-                return self._with_point(self._known(existing, writer))
+                return self._acknowledged(self._known_again(existing, writer))
             if self.same_name is SameName.REJECT:
                 raise NameConflict(archive.id, existing.digests.sha256)
             kept = self._kept_beside(archive.id, archive.digests.sha256)
             if kept is not None:
-                return self._with_point(self._known(kept, writer))
+                return self._acknowledged(self._known(kept, writer))
             beside = self._beside(archive, existing)
             writer.seal(sidecar.encode(beside))
             return evolve(self._settle(beside, writer, recording, instead_of), outcome=ReceiveOutcome.KEPT_BOTH)
 
-    def _with_point(self, received: Received) -> Received:
-        """*received* with its point; without it if the archive is opaque, or if working it out takes too long."""
+    def _acknowledged(self, received: Received) -> Received:
+        """
+        *received* with its point; without it if the archive is opaque, or if working it out takes too long.
+
+        If the policy of its profile says so, the archive is locked before its sender is answered.
+        """
+        until = self._locked_until(received.archive)
+        if until is not None and received.outcome is not ReceiveOutcome.NEW:  # a new one was published with its lock
+            with suppress(MarksUnreadable):  # they protect it all the same
+                change_marks(received.archive.id, lambda present: present.locked(until), self.store, self.catalog)
         contents = received.archive.contents
-        is_opaque = contents is None or contents.kind is Kind.OPAQUE
-        return received if is_opaque else evolve(received, point=self.links.place(received.archive))
+        return self._with_what_it_builds_on(received, is_opaque=contents is None or contents.kind is Kind.OPAQUE)
+
+    def _with_what_it_builds_on(self, received: Received, *, is_opaque: bool) -> Received:
+        """*received* with its point, after what it builds on came back from the trash."""
+        archive, back = received.archive, list(received.brought_back)
+        while True:
+            point = None if is_opaque else self.links.place(archive)
+            if point is not None and point.standing is not None and point.standing.is_restorable:
+                break
+            try:
+                base = self.way_back.missing_base(archive, point)
+                if base is None or base in back:
+                    break
+                with self.names.hold_profile(base.profile):
+                    back += self.way_back.bring(base)
+            except TarkeepError:  # it is stored all the same, and its point says what it lacks
+                break
+        return evolve(received, point=point, brought_back=tuple(back))
 
     def _store(
         self, archive: BackupArchive, writer: ArchiveWriter, recording: RecordsWriter, instead_of: Collection[str]
@@ -134,17 +167,44 @@ class StoreArchive:
         """
         with self._room_for(archive, instead_of):
             existing = self._claim(archive)
+            if existing is not None and existing.state is ArchiveState.TRASHED:
+                return self._store_again(existing, archive, writer, recording)
             return self._publish(archive, writer, recording) if existing is None else existing
+
+    def _store_again(
+        self, removed: BackupArchive, archive: BackupArchive, writer: ArchiveWriter, recording: RecordsWriter
+    ) -> Received | BackupArchive:
+        """
+        Store *archive*, whose identity *removed* has, an archive that was removed by the profile's policy.
+
+        The same bytes are what was received long ago: they get that receipt, and the policy treats them as before.
+        Returns the outcome, or else the archive that has the identity; it may be in the trash.
+        """
+        is_same = removed.digests.sha256 == archive.digests.sha256
+        if is_in_trash(removed.id, self.store):
+            return removed
+        finish_purge(removed.id, self.store, self.clock.now())
+        if is_same:
+            archive = evolve(archive, received_at=removed.received_at, taken_at=removed.taken_at)
+            writer.seal(sidecar.encode(archive))
+        self.catalog.forget(removed.id)
+        try:
+            existing = self._claim(archive)
+            return self._publish(archive, writer, recording) if existing is None else existing
+        except TarkeepError:
+            with suppress(TarkeepError):  # what was known of it stays known; a claim that is left open goes first
+                self.catalog.adopt([removed])
+            raise
 
     @contextmanager
     def _room_for(self, archive: BackupArchive, instead_of: Collection[str]) -> Iterator[None]:
         """In the context the profile's quota has room for *archive*, and nothing else is added to the profile."""
-        if not self.admit.rules.has_quota(archive.id.profile):
+        if not self.admission.rules.has_quota(archive.id.profile):
             yield
             return
         with self.names.hold_profile(archive.id.profile):
-            if self.admit.stored(archive.id) is None:
-                self.admit.quota(archive.id.profile, archive.size_bytes, instead_of)
+            if self.admission.stored(archive.id) is None:
+                self.admission.quota(archive.id.profile, archive.size_bytes, instead_of)
             yield
 
     def stored_as(self, offer: Offer, sha256: str) -> BackupArchive | None:
@@ -157,7 +217,7 @@ class StoreArchive:
             for claim in self.catalog.open_claims():
                 if claim.digests.sha256 == sha256 and self._may_be_kept_as(offer.id, claim.id):
                     settle_claim(claim, self.store, self.catalog)
-        existing = self.admit.stored(offer.id)
+        existing = self.admission.stored(offer.id)
         if existing is not None and existing.digests.sha256 != sha256:
             existing = self._kept_beside(offer.id, sha256) if self.same_name is SameName.KEEP_BOTH else None
         # a damaged copy differs from what was sent: it waits for a repair
@@ -182,7 +242,12 @@ class StoreArchive:
         return outcome.archive if isinstance(outcome, AlreadyStored) else None
 
     def _publish(self, archive: BackupArchive, writer: ArchiveWriter, recording: RecordsWriter) -> Received:
+        if archive.contents is not None and archive.contents.kind is not Kind.OPAQUE:
+            recording.publish(archive.digests.sha256)  # a judgement looks at them
         try:
+            found = Marks(locked_until=self._locked_until(archive), suspicion=self.judge(archive))
+            if found != UNMARKED:
+                writer.seal(sidecar.encode(archive), marks.encode(evolve(found, of=str(archive.id))))
             writer.publish(archive.id)
         except AlreadyPublished:
             self.catalog.release(archive.id)
@@ -190,8 +255,6 @@ class StoreArchive:
         except Exception:
             self.catalog.release(archive.id)
             raise
-        if archive.contents is not None and archive.contents.kind is not Kind.OPAQUE:
-            recording.publish(archive.digests.sha256)
         try:
             self.catalog.confirm(archive)
         except TarkeepError:
@@ -203,6 +266,13 @@ class StoreArchive:
             if not kept:
                 raise
         return Received(archive, ReceiveOutcome.NEW)
+
+    def _locked_until(self, archive: BackupArchive) -> datetime | None:
+        """Until when *archive* is locked because it was received; None if the policy of its profile locks nothing."""
+        policy = self.admission.rules.of(archive.id.profile).retention
+        if policy is None or not policy.lock_for.count:
+            return None
+        return policy.lock_for.after(archive.received_at)
 
     def _adopt_uncatalogued(self, archive: BackupArchive) -> Received:
         """Enter an archive that only the store has under this identity, if it has these very bytes."""
@@ -217,6 +287,15 @@ class StoreArchive:
             raise NameConflict(archive.id, found.digests.sha256)
         self.catalog.adopt([found])
         return Received(found, ReceiveOutcome.DUPLICATE)
+
+    def _known_again(self, existing: BackupArchive, writer: ArchiveWriter) -> Received:
+        """As `_known`, for bytes that may be in the trash; from there they come back with what they build on."""
+        if existing.state is not ArchiveState.TRASHED:
+            return self._known(existing, writer)
+        with self.names.hold_profile(existing.id.profile):
+            back = self.way_back.bring(existing.id)
+        known = self._known(self.catalog.find(existing.id), writer)
+        return evolve(known, brought_back=back)
 
     def _known(self, existing: BackupArchive, writer: ArchiveWriter) -> Received:
         """Answer for bytes that are stored already; write them again if the stored copy is damaged."""

@@ -113,7 +113,8 @@ class FindWay:
         if _all_listed(readable[certain_from:]) and not _all_listed(readable):
             # Only listings tell which names to look for in earlier archives, and only if all archives have listings.
             readable, certain_from = readable[certain_from:], 0
-        plan = Plan(point, tuple(archive.id for archive in readable), is_sound=False)
+        distrust = "not all archives that it takes are there and whole"
+        plan = Plan(point, tuple(archive.id for archive in readable), distrust)
         return Way(
             plan,
             tuple(readable),

@@ -27,8 +27,8 @@ from ...errors.restoring import ParentMismatch, PointNotFound
 from ...identity.archive_id import ArchiveId, BackupType
 from ...ports.catalog import Catalog
 from ...profiles.rules import ProfileRules, Rules
-from ..linking.link_profile import LinkArchives
 from ..linking.places_in_memory import PlacesInMemory
+from ..linking.profile_links import ProfileLinks
 
 _PAGE = 10_000
 _TRIES = 3  # attempts to read a consistent result while archives come and go
@@ -58,10 +58,19 @@ class ProfilePoints:
         Raises:
             ProfileNotFound: the profile has no stored archive.
         """
+        return points_of(self.places())
+
+    def places(self) -> Sequence[PlacedArchive]:
+        """
+        All archives in the order in which they were taken, each with its link and, if it could be found out, standing.
+
+        Raises:
+            ProfileNotFound: the profile has no stored archive.
+        """
         found = self._told(lambda places: list(_every(places, self.profile)))
         if not found:
             raise ProfileNotFound(self.profile)
-        return points_of(found)
+        return found
 
     def page(self, cursor: str | None = None, limit: int = 100) -> PlacedPage:
         """
@@ -112,7 +121,7 @@ class ProfilePoints:
         found = self.way(at)
         if _is_restorable(found, despite_damage):
             point = last_of(found)
-            return Plan(point, point.path, point.standing.is_sound, point.standing.seen.objection)
+            return Plan(point, point.path, point.standing.distrust, point.standing.seen.objection)
         return plan_restore(self.all(), at)
 
     def way(self, at: datetime | ArchiveId | None = None) -> Sequence[PlacedArchive]:
@@ -213,7 +222,7 @@ class LoadPoints:
     """Load the points of a profile."""
 
     catalog: Catalog
-    links: LinkArchives
+    links: ProfileLinks
     rules: Rules
 
     def __call__(self, profile: str) -> ProfilePoints:
@@ -223,18 +232,27 @@ class LoadPoints:
         Cost: one query of the catalog, if no link is pending.
         """
         try:
-            return self._loaded(profile, self.links(profile), self.catalog)
+            return _loaded(self, profile, self.links.update(profile), self.catalog)
         except CANNOT_KEEP:
-            return self._loaded(profile, None, None)
+            return _loaded(self, profile, None, None)
 
-    def if_current(self, profile: str) -> ProfilePoints | None:
+
+@frozen
+class LoadSettledPoints:
+    """Load the points of a profile only if that needs no work."""
+
+    load: LoadPoints
+
+    def __call__(self, profile: str) -> ProfilePoints | None:
         """The points of *profile* if none of its links is pending, else None."""
-        version = self.links.version(profile)
-        return None if version is None else self._loaded(profile, version, self.catalog)
+        version = self.load.links.version(profile)
+        return None if version is None else _loaded(self.load, profile, version, self.load.catalog)
 
-    def _loaded(self, profile: str, version: int | None, kept: Places | None) -> ProfilePoints:
-        in_memory = cache(lambda: PlacesInMemory(self.links.in_memory(profile)))
-        return ProfilePoints(profile, version, self.rules.of(profile), kept, lambda: self.links(profile), in_memory)
+
+def _loaded(load: LoadPoints, profile: str, version: int | None, kept: Places | None) -> ProfilePoints:
+    links = load.links
+    in_memory = cache(lambda: PlacesInMemory(links.in_memory(profile)))
+    return ProfilePoints(profile, version, load.rules.of(profile), kept, lambda: links.update(profile), in_memory)
 
 
 def _every(places: Places, profile: str) -> Iterator[PlacedArchive]:

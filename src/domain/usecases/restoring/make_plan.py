@@ -20,8 +20,11 @@ from ...identity.archive_id import ArchiveId
 from ...tar.paths import canonical
 from ...text.lack_counts import NONE, Counts
 from ...trees.lacks import Lacks
-from .load_points import LoadPoints, ProfilePoints
-from .open_point import OpenPoint
+from .load_points import ProfilePoints
+from .open_point import PointTrees
+
+_PART = "tar would extract the whole tree, of which only a part is wanted"
+_LACKS = "some of the archives that it takes are damaged"
 
 
 @frozen
@@ -48,15 +51,19 @@ class MadePlan:
 class MakePlan:
     """Plan a restore, without merging the tree if possible."""
 
-    load: LoadPoints
-    open: OpenPoint
+    trees: PointTrees
 
     def __call__(
-        self, profile: str, at: datetime | ArchiveId | None = None, path: bytes = b"", *, allow_gaps: bool = False
+        self,
+        points: ProfilePoints,
+        at: datetime | ArchiveId | None = None,
+        path: bytes = b"",
+        *,
+        allow_gaps: bool = False,
     ) -> MadePlan:
         """
-        The plan for the whole point, or for *path* and everything below; with *allow_gaps* even if names lack. It is
-        refused when `RestoreTar` would refuse it.
+        The plan for one of the *points* of a profile: for the whole of it, or for *path* and everything below; with
+        *allow_gaps* even if names lack. It is refused when `RestoreTar` would refuse it.
 
         Cost: grows with the path; merges the tree only if comparing could not rule out missing names.
 
@@ -65,16 +72,10 @@ class MakePlan:
             PathNotFound: the tree does not have *path*.
             ArchiveCorrupt: an archive that had to be read is damaged; never with *allow_gaps*.
         """
-        return self.among(self.load(profile), at, path, allow_gaps=allow_gaps)
-
-    def among(
-        self, points: ProfilePoints, at: datetime | ArchiveId | None, path: bytes = b"", *, allow_gaps: bool = False
-    ) -> MadePlan:
-        """Like calling, for a profile with loaded *points*."""
         below = canonical(path)
         if not below:
             if allow_gaps:
-                points = self.open.find_damage(points, at)
+                points = self.trees.find_damage(points, at)
             try:
                 return self._of_archives(points, at)
             except PointNotRestorable:
@@ -82,10 +83,11 @@ class MakePlan:
             except ArchiveCorrupt:
                 if not allow_gaps:
                     raise
-        opened = self.open.among(points, at, allow_gaps=allow_gaps)
+        opened = self.trees.open(points, at, allow_gaps=allow_gaps)
         opened.check(below, allow_gaps=allow_gaps)
+        distrust = opened.plan.distrust or (_PART if below else _LACKS)
         return MadePlan(
-            evolve(opened.plan, is_sound=False),
+            evolve(opened.plan, distrust=distrust),
             opened.archives,
             opened.way.is_exact,
             counts=opened.count(below),
@@ -99,5 +101,5 @@ class MakePlan:
         plan = points.plan(at)
         archives, seen = plan.point.archives, plan.point.standing.seen
         is_exact = plan.point.fidelity is Fidelity.EXACT
-        lacks = self.open.opened(plan, archives).lacks if seen.gaps else None  # to name the gaps
+        lacks = self.trees.of_plan(plan, archives).lacks if seen.gaps else None  # to name the gaps
         return MadePlan(plan, archives, is_exact, seen.unseen, Counts(seen.gaps), lacks)

@@ -31,10 +31,10 @@ from ...text.lack_counts import Counts
 from ...trees.lacks import Lacks
 from ...trees.merging import merge
 from ...trees.tree import Tree
-from ..reading.examine import ExamineArchive
-from ..reading.read_members import ReadMembers
+from ..reading.archive_members import ArchiveMembers
+from ..reading.examiner import Examiner
 from .find_way import FindWay, Way, way_of
-from .load_points import LoadPoints, ProfilePoints
+from .load_points import LoadPoints, LoadSettledPoints, ProfilePoints
 
 Asked: TypeAlias = tuple[str, datetime | ArchiveId | None, bool]
 """A profile, a time, and whether names may lack."""
@@ -45,7 +45,7 @@ class OpenedPoint:
     """
     A point with its tree, as merged from *way*; the tree numbers its archives from 0.
 
-    *damage* says why the point cannot be given back whole, and *lacks* which names are affected.
+    *damage* says why the point cannot be restored whole, and *lacks* which names are affected.
     """
 
     way: Way
@@ -152,21 +152,23 @@ class KeptPlans:
 
 
 @frozen
-class OpenPoint:
-    """Plan a restore and merge its tree."""
+class PointTrees:
+    """
+    The trees of points, planned, merged and cached for everything that looks at points or restores them.
+
+    No use case: a plan needs a tree only at times, and may have been given already.
+    """
 
     load: LoadPoints
-    members: ReadMembers
-    examine: ExamineArchive
+    members: ArchiveMembers
+    examiner: Examiner
     kept: KeptTrees = field(factory=KeptTrees)
     plans: KeptPlans = field(factory=KeptPlans)
 
-    def __call__(
-        self, profile: str, at: datetime | ArchiveId | None = None, *, allow_gaps: bool = False
-    ) -> OpenedPoint:
+    def open(self, points: ProfilePoints, at: datetime | ArchiveId | None, *, allow_gaps: bool = False) -> OpenedPoint:
         """
-        The point with its tree. Names may lack only with *allow_gaps*, or if they are in damaged archives whose names
-        are known.
+        The one of *points* that *at* asks for, with its tree. Names may lack only with *allow_gaps*, or if they are in
+        damaged archives whose names are known.
 
         Raises:
             ProfileNotFound, PointNotFound: as `ProfilePoints.plan`.
@@ -174,10 +176,6 @@ class OpenPoint:
                 the names of the point are unknown or too many.
             ArchiveCorrupt: an archive that had to be read is damaged, and that could not be recorded.
         """
-        return self.among(self.load(profile), at, allow_gaps=allow_gaps)
-
-    def among(self, points: ProfilePoints, at: datetime | ArchiveId | None, *, allow_gaps: bool = False) -> OpenedPoint:
-        """Like calling, for a profile with loaded *points*."""
         if allow_gaps:
             return self._despite_gaps(points, at)
         try:
@@ -205,23 +203,18 @@ class OpenPoint:
         such in the returned points.
 
         Raises:
-            ProfileNotFound, PointNotFound, PointNotRestorable: as calling with *allow_gaps*.
+            ProfileNotFound, PointNotFound, PointNotRestorable: as `open` with *allow_gaps*.
         """
         stored = [one for one in FindWay(points).broken(at).archives if one.state is not ArchiveState.DAMAGED]
-        are_there = [self.examine.is_there(archive) for archive in stored]
+        are_there = [self.examiner.is_there(archive) for archive in stored]
         return points if all(are_there) else self.load(points.profile)
 
-    def if_merged(
-        self, profile: str, at: datetime | ArchiveId | None = None, *, allow_gaps: bool = False
-    ) -> OpenedPoint | None:
-        """Like calling, if the tree is cached; None if it would have to be merged."""
-        points = self.load.if_current(profile)
-        way = None if points is None else self.plans.get((profile, at, allow_gaps), points.version)
-        if points is None or way is None or self.kept.get(_key(way)) is None:
-            return None
-        return self.among(points, at, allow_gaps=allow_gaps)
+    def has(self, points: ProfilePoints, at: datetime | ArchiveId | None, *, allow_gaps: bool = False) -> bool:
+        """Whether the tree that `open` gives is cached; otherwise it would have to be merged."""
+        way = self.plans.get((points.profile, at, allow_gaps), points.version)
+        return way is not None and self.kept.get(_key(way)) is not None
 
-    def opened(self, plan: Plan, archives: tuple[BackupArchive, ...]) -> OpenedPoint:
+    def of_plan(self, plan: Plan, archives: tuple[BackupArchive, ...]) -> OpenedPoint:
         """
         The tree of *plan*, merged from *archives*.
 
@@ -315,6 +308,37 @@ class OpenPoint:
     def _table(self, archive: BackupArchive | None, before: BackupArchive | None) -> OpenTable:
         assert archive is not None
         return lambda: self.members.table(archive, before)
+
+
+@frozen
+class OpenPoint:
+    """Plan a restore and merge its tree."""
+
+    load: LoadPoints
+    trees: PointTrees
+
+    def __call__(
+        self, profile: str, at: datetime | ArchiveId | None = None, *, allow_gaps: bool = False
+    ) -> OpenedPoint:
+        """The point of *profile* with its tree. Raises like `PointTrees.open`."""
+        return self.trees.open(self.load(profile), at, allow_gaps=allow_gaps)
+
+
+@frozen
+class RecallPoint:
+    """Open a point whose tree is cached."""
+
+    load: LoadSettledPoints
+    trees: PointTrees
+
+    def __call__(
+        self, profile: str, at: datetime | ArchiveId | None = None, *, allow_gaps: bool = False
+    ) -> OpenedPoint | None:
+        """Like `OpenPoint`; None if the tree would have to be merged, or links of *profile* are pending."""
+        points = self.load(profile)
+        if points is None or not self.trees.has(points, at, allow_gaps=allow_gaps):
+            return None
+        return self.trees.open(points, at, allow_gaps=allow_gaps)
 
 
 def _lost(opened: OpenedPoint) -> PointNotRestorable:

@@ -1,11 +1,11 @@
 """
 One ordinary tar of the tree at a point, made from the archives of its path while they stream by.
 
-Directories come first, so that the reader of the tar can make them before their contents. Then come, from all archives,
-the members that are in the tree, with their bytes unchanged, under their present names. At the end all directories with
-contents come again, because creating a file in a directory changes its time, and because a read-only directory must
-stay writable until then. The end of the tar is written only after every archive that had to be read was read to its
-last byte and found whole.
+Directories come first, so that the reader of the tar can make them before their contents, each with the links that
+`early_links` is about. Then come, from all archives, the members that are in the tree, with their bytes unchanged,
+under their present names. At the end all directories with contents come again, because creating a file in a directory
+changes its time, and because a read-only directory must stay writable until then. The end of the tar is written only
+after every archive that had to be read was read to its last byte and found whole.
 """
 
 from __future__ import annotations
@@ -21,15 +21,20 @@ from attrs import define, frozen
 
 from ...archives.archive import ArchiveState, BackupArchive
 from ...errors.archives import ArchiveCorrupt
+from ...errors.retention import ArchiveRemoved
+from ...identity.archive_id import ArchiveId, BackupType
 from ...names.columns import Headers, Spans
+from ...ports.catalog import Catalog
+from ...ports.system import InUse
 from ...ports.unpacking import NOT_YET, NotYet, UnpackedArchive, Unpacker
 from ...tar.members import MemberRecord
 from ...tar.paths import canonical
 from ...tar.read_headers import read_member
 from ...tar.write_headers import as_directory, as_hard_link, data_of, drop_times, with_mode, with_path
 from ...trees.tree import Taken
-from ..reading.examine import ExamineArchive
-from ..reading.read_members import ReadMembers
+from ..reading.archive_members import ArchiveMembers
+from ..reading.examiner import Examiner
+from .early_links import EarlyLinks, early_links
 from .open_point import OpenedPoint
 
 BLOCK_BYTES = 512
@@ -62,9 +67,11 @@ PieceOrTurn: TypeAlias = Piece | Literal[Turn.OTHERS]
 class RestoreTar:
     """Give back the tree at a point as a tar."""
 
-    members: ReadMembers
+    members: ArchiveMembers
     unpacker: Unpacker
-    examine: ExamineArchive
+    examiner: Examiner
+    in_use: InUse
+    catalog: Catalog
 
     def __call__(self, opened: OpenedPoint, path: bytes = b"", *, allow_gaps: bool = False) -> Iterator[bytes]:
         """
@@ -74,18 +81,35 @@ class RestoreTar:
         Raises:
             PathNotFound: the tree does not have *path*; raised at the call.
             PointNotRestorable: requested names lack, and *allow_gaps* is false; raised at the call.
+            ArchiveRemoved: an archive of the point was removed since it was opened; raised before the first piece.
             ArchiveCorrupt: a source turns out to be damaged; raised while streaming. The pieces so far are no whole
                 tar, and from then on the point does not restore.
         """
         below = canonical(path)
         opened.check(below, allow_gaps=allow_gaps)
-        return _gathered(self._pieces(opened, below))
+        return _gathered(self._while_in_use(opened, below))
+
+    def _while_in_use(self, opened: OpenedPoint, below: bytes) -> Iterator[Piece]:
+        ids = [archive.id for archive in opened.archives]
+        with self.in_use.hold(ids):
+            # Looked up once they are in use: a prune first hides an archive, and then looks whether it is.
+            self._check_present(ids)
+            yield from self._pieces(opened, below)
+
+    def _check_present(self, ids: Sequence[ArchiveId]) -> None:
+        names: dict[tuple[str, BackupType], list[str]] = {}
+        for id in ids:
+            names.setdefault((id.profile, id.type), []).append(id.name)
+        for (profile, type), asked in names.items():
+            for removed in self.catalog.removed(profile, type, asked):
+                raise ArchiveRemoved(str(ArchiveId(profile, type, removed.name)), removed.sha256 or "")
 
     def _pieces(self, opened: OpenedPoint, below: bytes) -> Iterator[Piece]:
         kept: list[bytes] = []
+        early = early_links(self.members, opened.archives, opened.tree, opened.tree.taken(below), below)
         jobs = [
             (archive, taken)
-            for archive, taken in zip(opened.archives, opened.tree.taken(below), strict=True)
+            for archive, taken in zip(opened.archives, early.taken, strict=True)
             if taken and archive.state is not ArchiveState.DAMAGED
         ]
         # Start inflating the largest archive now; the others are merged meanwhile.
@@ -93,24 +117,34 @@ class RestoreTar:
         with closing(self._members(jobs[:1])) as largest, closing(self._members(jobs[1:])) as others:
             next(largest, None)
             filled = opened.tree.filled(below)
-            yield from self._directories(opened, below, filled, kept)
+            yield from self._directories(opened, below, filled, early, kept)
             yield from _in_turns(largest, others)
         yield from kept
         yield from self._directories_again(opened, below, filled, skipped=len(kept))
         yield bytes(2 * BLOCK_BYTES)
 
-    def _directories(self, opened: OpenedPoint, below: bytes, filled: Set[bytes], kept: list[bytes]) -> Iterator[bytes]:
-        """The headers of all directories, *filled* ones writable for their owner; the first of these are *kept*."""
+    def _directories(
+        self, opened: OpenedPoint, below: bytes, filled: Set[bytes], early: EarlyLinks, kept: list[bytes]
+    ) -> Iterator[bytes]:
+        """
+        The headers of all directories, *filled* ones writable for their owner, each with its *early* links behind it;
+        the first of the filled ones are *kept*. A directory whose links are not in the first batch comes once more.
+        """
         kept_bytes = 0
-        for record, path in self._directory_records(opened, below):
-            headers = as_directory(record, path or b".")
-            if path not in filled:
-                yield headers
-                continue
-            yield with_mode(headers, _OWNER_MAY)
-            if kept_bytes < _KEPT_BYTES:
-                kept.append(headers)
-                kept_bytes += len(headers)
+        for batch, links in enumerate(early.batches()):
+            for record, path in self._directory_records(opened, below):
+                own = links.get(path, ())
+                if batch and not own:
+                    continue
+                headers = as_directory(record, path or b".")
+                if path not in filled:
+                    yield headers
+                    continue
+                yield with_mode(headers, _OWNER_MAY)
+                yield from map(early.headers, own)
+                if not batch and kept_bytes < _KEPT_BYTES:
+                    kept.append(headers)
+                    kept_bytes += len(headers)
 
     def _directories_again(
         self, opened: OpenedPoint, below: bytes, filled: Set[bytes], *, skipped: int
@@ -136,11 +170,11 @@ class RestoreTar:
                         yield record, path
 
     def _all_directories(self, archive: BackupArchive) -> Iterator[MemberRecord]:
-        return self.members(archive, directories_only=True)
+        return self.members.of(archive, directories_only=True)
 
     def _members(self, jobs: Iterable[tuple[BackupArchive, Taken]]) -> Generator[PieceOrTurn, None, None]:
         for archive, taken in jobs:
-            with self.examine.watching(archive), self.unpacker.open(archive) as unpacked:
+            with self.examiner.watching(archive), self.unpacker.open(archive) as unpacked:
                 yield from self._contents(archive, unpacked, taken)
 
     def _contents(self, archive: BackupArchive, unpacked: UnpackedArchive, taken: Taken) -> Iterator[PieceOrTurn]:

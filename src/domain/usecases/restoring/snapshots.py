@@ -125,7 +125,12 @@ class ReadSnapshot:
         return HashedReader(reader, archive.lineage.snapshot_after, self.hasher, lambda: self._gone(id))
 
     def _gone(self, id: ArchiveId) -> SnapshotNotFound:
-        with suppress(TarkeepError):  # if this fails, the next reader records it
-            self.catalog.note_snapshot(id, None)
-        self.notifier.damaged(id, "its snapshot file is damaged or lost; the next dump continues from another archive")
+        note_lost_snapshot(id, self.catalog, self.notifier)
         return SnapshotNotFound(id, is_damaged=True)
+
+
+def note_lost_snapshot(id: ArchiveId, catalog: Catalog, notifier: Notifier) -> None:
+    """Record that the snapshot file of *id* is damaged or lost, so that it is not offered again, and tell."""
+    with suppress(TarkeepError):  # if this fails, the next reader records it
+        catalog.note_snapshot(id, None)
+    notifier.damaged(id, "its snapshot file is damaged or lost; the next dump continues from another archive")

@@ -26,6 +26,8 @@ from ...ports.inspection import Hasher
 from ...ports.store import ArchiveWriter, Block
 from ...tarkeep_error import TarkeepError
 from ...uploads import Checksum, Role, Upload
+from ..receiving.admission import AdmissionChecks
+from ..receiving.begin_intake import BeginIntake
 from ..receiving.intake import Intake
 from ..receiving.receive import ReceiveArchive
 from .begin import BeginUpload
@@ -46,7 +48,8 @@ class AppendToUpload:
     """Receive more bytes of an upload; the last of them turn it into an archive like any other."""
 
     under_way: UploadsUnderWay
-    receive: ReceiveArchive
+    admission: AdmissionChecks
+    begin_intake: BeginIntake
     hasher: Hasher
 
     def __call__(
@@ -86,7 +89,7 @@ class AppendToUpload:
                 before,
                 offset_bytes,
                 self.under_way.clock.now(),
-                max_bytes=self.receive.admit.max_bytes,
+                max_bytes=self.admission.max_bytes,
                 length_bytes=length_bytes,
                 announced_bytes=announced_bytes,
             )
@@ -109,8 +112,8 @@ class AppendToUpload:
         profile = upload.held_for
         if profile is None or uploads.held_bytes(coming) <= uploads.held_bytes(before):
             return
-        with self.receive.settle.names.hold_profile(profile):
-            self.receive.admit.upload(coming)
+        with self.begin_intake.settle.names.hold_profile(profile):
+            self.admission.upload(coming)
             self.under_way.sessions.save(upload)  # a declared length counts from now on
 
     def _append(self, upload: Upload, blocks: Iterable[Block], checksum: Checksum | None, is_the_rest: bool) -> Upload:
@@ -129,7 +132,7 @@ class AppendToUpload:
                     received = intake.complete(upload.offer or _no_offer(upload), self._noting(upload))
                     now = self.under_way.clock.now()
                     upload = uploads.about_to_be_stored(upload, received.archive.digests.sha256, now)
-                    upload = uploads.stored(upload, received.archive.id, now)
+                    upload = uploads.stored(upload, received.archive.id, now, received.brought_back)
                     self.under_way.sessions.save(upload)
                     held.close()
                     # publishing empties staging, but an earlier request may have stored these bytes; a stored archive
@@ -172,9 +175,9 @@ class AppendToUpload:
         resting = self.under_way.resting.take(upload)
         if resting is not None:
             return resting
-        return self.receive.begin(
+        return self.begin_intake(
             self.under_way.store.resume(upload.id, upload.offset_bytes),
-            may_be_opaque=upload.offer is not None and self.receive.admit.may_be_opaque(upload.offer),
+            may_be_opaque=upload.offer is not None and self.admission.may_be_opaque(upload.offer),
             instead_of=(upload.id,),
         )
 
@@ -201,9 +204,9 @@ class AppendToUpload:
                     upload = self._sync(upload, writer, crc32)
                     synced = writer.size_bytes
                     # synced bytes stay: the client continues from there once there is room
-                    self.receive.admit.room()
+                    self.admission.room()
                     if upload.length_bytes is None:
-                        self.receive.admit.upload(upload)
+                        self.admission.upload(upload)
         except _SenderLeft as left:
             cut = left.error
         if checksum is not None and running is not None and (cut is not None or running.digest() != checksum.digest):
@@ -216,7 +219,7 @@ class AppendToUpload:
         """How many bytes may follow the staged ones (None: any number), and the error for more."""
         if upload.length_bytes is not None:
             return upload.length_bytes - staged_bytes, BeyondLength(upload.length_bytes)
-        limit = self.receive.admit.max_bytes
+        limit = self.admission.max_bytes
         return (None if limit is None else limit - staged_bytes), TooLarge(limit or 0)
 
     def _sync(self, upload: Upload, writer: ArchiveWriter, crc32: int | None) -> Upload:
@@ -258,7 +261,7 @@ class JoinUploads:
             if before is not None:
                 return before
             pieces = [under_way.current(part) for part in parts]
-            max_bytes = self.receive.admit.max_bytes
+            max_bytes = self.receive.admission.max_bytes
             final = uploads.concatenation(
                 self.begin.ids.new(),
                 offer,
@@ -270,8 +273,9 @@ class JoinUploads:
                 owner=owner,
             )
             received = self.receive(offer, self._bytes_of(pieces), instead_of=parts)
-            final = uploads.about_to_be_stored(final, received.archive.digests.sha256, under_way.clock.now())
-            final = uploads.stored(final, received.archive.id, under_way.clock.now())
+            now = under_way.clock.now()
+            final = uploads.about_to_be_stored(final, received.archive.digests.sha256, now)
+            final = uploads.stored(final, received.archive.id, now, received.brought_back)
             under_way.sessions.save(final)
             for piece in pieces:
                 under_way.sessions.save(uploads.joined(piece, final, under_way.clock.now()))

@@ -20,9 +20,10 @@ from ...errors.capacity import QuotaExceeded
 from ...errors.uploads import TooManyUploads
 from ...ports.system import IdSource
 from ...uploads import Upload
+from ..receiving.admission import AdmissionChecks
 from ..receiving.outcome import SameName
-from ..receiving.receive import ReceiveArchive
-from .open_uploads import ExpireUploads, UploadsUnderWay
+from ..receiving.settle import StoreArchive
+from .open_uploads import ExpireOverdue, UploadsUnderWay
 
 GIVES_WAY_AFTER = timedelta(minutes=1)
 """An upload must have lain untouched for this long; a client between two requests has not abandoned it."""
@@ -36,8 +37,9 @@ class BeginUpload:
 
     under_way: UploadsUnderWay
     ids: IdSource
-    expire: ExpireUploads
-    receive: ReceiveArchive
+    expire: ExpireOverdue
+    admission: AdmissionChecks
+    settle: StoreArchive
     max_open: int = 1000
     max_open_per_client: int = 100
     max_open_per_token: int = 100
@@ -58,7 +60,7 @@ class BeginUpload:
         Raises:
             TooLarge, EmptyArchive: the length is not acceptable.
             TooManyUploads: this *client*, its token or the server has too many unfinished uploads.
-            ParentMismatch: as `AdmitOffer`.
+            ParentMismatch: as `AdmissionChecks.offer`.
             NameConflict: by the declared SHA-256, other bytes are stored under that name.
             InsufficientStorage, QuotaExceeded: the medium or the profile has no room.
         """
@@ -68,22 +70,22 @@ class BeginUpload:
             offer,
             length_bytes,
             self.under_way.clock.now(),
-            max_bytes=self.receive.admit.max_bytes,
+            max_bytes=self.admission.max_bytes,
             client=client,
             metadata=metadata,
             owner=owner,
             profile=profile,
         )
         if offer is not None:
-            self.receive.admit.parent(offer)
+            self.admission.parent(offer)
             self._refuse_other_bytes(offer)
-        self.receive.admit.room(length_bytes or 0)
+        self.admission.room(length_bytes or 0)
         self._save(upload)
         return upload
 
     def _make_way(self, client: str, owner: str | None) -> None:
         """Check that *client*, or the token *owner*, may begin one more upload. Raises TooManyUploads."""
-        self.expire.overdue()
+        self.expire()
         unfinished = self.under_way.sessions.unfinished()
         try:
             uploads.admit(
@@ -99,29 +101,29 @@ class BeginUpload:
                 raise
 
     def _gives_way(self, upload: Upload) -> bool:
-        return self.expire.end_idle(upload, _GAVE_WAY, GIVES_WAY_AFTER)
+        return self.under_way.end_idle(upload, _GAVE_WAY, GIVES_WAY_AFTER)
 
     def _save(self, upload: Upload) -> None:
         profile = upload.held_for
-        if profile is None or not self.receive.admit.rules.has_quota(profile):
+        if profile is None or not self.admission.rules.has_quota(profile):
             self.under_way.sessions.save(upload)
             return
-        with self.receive.settle.names.hold_profile(profile):
+        with self.settle.names.hold_profile(profile):
             try:
-                self.receive.admit.upload(upload)
+                self.admission.upload(upload)
             except QuotaExceeded as refusal:
                 self._make_room(refusal, upload)
             self.under_way.sessions.save(upload)
 
     def _make_room(self, refusal: QuotaExceeded, upload: Upload) -> None:
         """Let as many uploads of the same sender give way as *upload* needs; none if even all would not suffice."""
-        idle = [one for one in self._beside(upload) if self.expire.is_idle(one, GIVES_WAY_AFTER)]
+        idle = [one for one in self._beside(upload) if self.under_way.is_idle(one, GIVES_WAY_AFTER)]
         if refusal.what != "bytes" or sum(map(uploads.held_bytes, idle)) < refusal.needed - refusal.free:
             raise refusal
         for one in idle:
             self._gives_way(one)
             try:
-                self.receive.admit.upload(upload)
+                self.admission.upload(upload)
             except QuotaExceeded:
                 continue
             return
@@ -137,10 +139,10 @@ class BeginUpload:
 
     def _refuse_other_bytes(self, offer: Offer) -> None:
         declared = offer.digests.sha256
-        if declared is None or self.receive.settle.same_name is not SameName.REJECT:
+        if declared is None or self.settle.same_name is not SameName.REJECT:
             return
         try:
-            existing = self.receive.settle.catalog.find(offer.id)
+            existing = self.settle.catalog.find(offer.id)
         except ArchiveNotFound:
             return
         if existing.digests.sha256 != declared:

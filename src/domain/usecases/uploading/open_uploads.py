@@ -178,6 +178,24 @@ class UploadsUnderWay:
         self.store.discard(upload.id)
         self.sessions.remove(upload.id)
 
+    def is_idle(self, upload: Upload, since: timedelta) -> bool:
+        """Whether *upload* has been untouched for longer than *since*."""
+        return upload.expires_at(since) < self.clock.now()
+
+    def end_idle(self, upload: Upload, why: str, since: timedelta) -> bool:
+        """End *upload* if it `is_idle` and no request holds it. Returns whether it was ended."""
+        if not self.is_idle(upload, since):
+            return False
+        try:
+            with self.locks.hold(upload.id, timedelta(0)):
+                upload = self.sessions.get(upload.id)
+                if not upload.is_open or not self.is_idle(upload, since):
+                    return False
+                self.end(upload, why)
+        except TarkeepError:
+            return False
+        return True
+
 
 @frozen
 class ShowUpload:
@@ -221,10 +239,23 @@ class EndUpload:
 
 
 @frozen
+class ExpireOverdue:
+    """Drop unfinished uploads that lay untouched for too long, which is quick."""
+
+    under_way: UploadsUnderWay
+
+    def __call__(self) -> int:
+        """Returns the number of uploads dropped."""
+        way = self.under_way
+        return sum(way.end_idle(upload, "it expired", way.idle) for upload in way.sessions.unfinished())
+
+
+@frozen
 class ExpireUploads:
     """Drop uploads that lay untouched for too long, and forget those stored a while ago."""
 
     under_way: UploadsUnderWay
+    expire_overdue: ExpireOverdue
 
     def __call__(self) -> int:
         """Returns the number of unfinished uploads dropped."""
@@ -235,29 +266,4 @@ class ExpireUploads:
                 with suppress(TarkeepError):
                     self.under_way.store.discard(upload.id)
                     self.under_way.sessions.remove(upload.id)
-        return self.overdue()
-
-    def overdue(self) -> int:
-        """Drop only overdue unfinished uploads, which is quick. Returns their number."""
-        return sum(
-            self.end_idle(upload, "it expired", self.under_way.idle) for upload in self.under_way.sessions.unfinished()
-        )
-
-    def is_idle(self, upload: Upload, since: timedelta) -> bool:
-        """Whether *upload* has been untouched for longer than *since*."""
-        return upload.expires_at(since) < self.under_way.clock.now()
-
-    def end_idle(self, upload: Upload, why: str, since: timedelta) -> bool:
-        """End *upload* if it `is_idle` and no request holds it. Returns whether it was ended."""
-        under_way = self.under_way
-        if not self.is_idle(upload, since):
-            return False
-        try:
-            with under_way.locks.hold(upload.id, timedelta(0)):
-                upload = under_way.sessions.get(upload.id)
-                if not upload.is_open or not self.is_idle(upload, since):
-                    return False
-                under_way.end(upload, why)
-        except TarkeepError:
-            return False
-        return True
+        return self.expire_overdue()

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 def list_(profile: str | None = None, /, *, type: OnlyType = None, client: ClientSettings | None = None) -> int:
     """
-    List what is stored, oldest receipt first.
+    List the stored archives, in the order in which they were received.
 
     Parameters
     ----------
     profile
-        Of this profile only. Default: the one of the settings, else all.
+        List this profile only. Default: the one in the settings, else all.
     """
     settings = client or ClientSettings()
     output = Output(settings.json, quiet=False)
@@ -72,7 +72,7 @@ def _holds_any(client: Client, profile: str) -> bool:
 
 
 def stats(*, client: ClientSettings | None = None) -> int:
-    """Count what is stored, by profile and type."""
+    """Count the stored archives, by profile and type."""
     settings = client or ClientSettings()
     output = Output(settings.json, quiet=False)
     with opening(settings, output) as opened:

@@ -46,18 +46,18 @@ def ls(
     client: ClientSettings | None = None,
 ) -> int:
     """
-    List what lay in a folder of the tree at some time.
+    List a folder of the tree as it was at some time.
 
-    Names are shown with everything escaped that is not plain writing; -0 prints them as they are.
+    In names everything but printable characters is escaped; -0 prints names as they are.
 
     Parameters
     ----------
     path
-        The folder or file, written as ls shows it. Default: the whole tree's root.
+        The folder or file, written as ls shows it. Default: the root of the tree.
     recursive
-        Show everything below as well.
+        List everything below as well.
     allow_gaps
-        List also what there is of a point of whose archives one is missing.
+        List what is known of a point even if some of its archives are missing.
     """
     from ...wiring.client_dumps import chains
 
@@ -90,14 +90,14 @@ def find(
     client: ClientSettings | None = None,
 ) -> int:
     """
-    Find files and folders by name in the tree at some time.
+    Find files and folders by name in the tree as it was at some time.
 
     Parameters
     ----------
     name
         A part of the name, or a pattern such as *.jpg.
     allow_gaps
-        Look also through what there is of a point of whose archives one is missing.
+        Search what is known of a point even if some of its archives are missing.
     """
     from ...wiring.client_dumps import chains
 
@@ -119,7 +119,7 @@ def find(
 
 def history(profile: LookedInto, path: str, /, *, client: ClientSettings | None = None) -> int:
     """
-    Show what became of one file or folder, archive by archive.
+    Show how one file or folder changed, archive by archive.
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ def history(profile: LookedInto, path: str, /, *, client: ClientSettings | None 
 
 def cat(profile: LookedInto, path: str, /, *, at: At = LATEST, client: ClientSettings | None = None) -> int:
     """
-    Print one file as it was at some time, byte by byte, on standard output; with --json its size and SHA-256 instead.
+    Print one file as it was at some time to standard output; with --json, print its size and SHA-256 instead.
 
     Parameters
     ----------

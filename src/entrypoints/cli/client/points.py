@@ -29,14 +29,14 @@ def points(profile: str | None = None, /, *, client: ClientSettings | None = Non
     """
     Show which points in time can be restored, as a tree: each archive below the one it builds on.
 
-    A point restores exactly, or without knowing what was deleted (overlay), or not, and then what stands in its way is
-    said. How surely it is known what an archive builds on is proven, declared, inferred, uncertain, contradicted or
-    orphan. Notes say what its sender had to say of it, such as which files could not be read.
+    A point restores exactly, or as an overlay, without knowing what was deleted, or not at all; then the obstacles are
+    shown. The evidence for the archive that another one builds on is proven, declared, inferred, uncertain,
+    contradicted or orphan. Notes are what the sender reported, such as files that could not be read.
 
     Parameters
     ----------
     profile
-        The profile to show. Default: the one of the settings.
+        The profile to show. Default: the one in the settings.
     """
     from ...wiring.client_dumps import chains
 
@@ -54,7 +54,9 @@ def points(profile: str | None = None, /, *, client: ClientSettings | None = Non
         for line in drawn(found, datetime.now(UTC)):
             print(line.text(in_colour=_wants_colour()))
     if restorable < len(found):
-        output.message("tarkeep restore --allow-gaps restores what there is of the others, and says what is missing")
+        output.message(
+            "tarkeep restore --allow-gaps restores what is available of the others, and lists what is missing"
+        )
     output.result(
         f"{profile}: {restorable} of {counted(len(found), 'point')} can be restored",
         summary=True,
@@ -103,8 +105,10 @@ def drawn(points: Sequence[StoredPoint], now: datetime) -> Iterator[Line]:
         for obstacle in point.obstacles:
             yield Line(f"{indent}    ", obstacle, colour=_RED)
         if point.gaps:
-            lacks = f"{counted(point.gaps, 'name')} of it cannot be given back: see its plan"
+            lacks = f"{counted(point.gaps, 'name')} cannot be restored: see its plan"
             yield Line(f"{indent}    ", lacks, colour=_YELLOW)
+        elif point.is_restorable and point.distrust:
+            yield Line(f"{indent}    ", f"only the server can put it together: {point.distrust}", colour=_YELLOW)
         for doubt in point.doubts:
             yield Line(f"{indent}    doubt: ", doubt, colour=_YELLOW)
         for note in (*point.notes[:_SHOWN_NOTES], *_more(point.notes)):
@@ -154,6 +158,7 @@ def _members(point: StoredPoint) -> dict[str, object]:
         "state": point.state,
         "restorable": point.is_restorable,
         "sound": point.is_sound,
+        "distrust": point.distrust or None,
         "gaps": point.gaps,
         "fidelity": point.fidelity,
         "evidence": point.evidence,

@@ -34,23 +34,23 @@ def pull(
     client: ClientSettings | None = None,
 ) -> int:
     """
-    Get archives back: all of a profile, or those that are named.
+    Download archives: all of a profile, or those that are named.
 
-    Each is written to DIR/{FULL,INC,DIFF}/NAME.part and gets its name when it is whole and its SHA-256 is right. What
-    is cut goes on where it stopped, in this run or the next; what is here already is not sent again. Exit codes: 0
-    everything is here, 1 nothing could be had, 3 some could not, 10 what is named is not there, 14 the server
-    gave no answer.
+    Each is written to DIR/{FULL,INC,DIFF}/NAME.part, and renamed when it is complete and its SHA-256 is right. An
+    interrupted transfer continues where it stopped, in this run or the next; files that are here already are not
+    downloaded again. Exit codes: 0 all of them are here; 1 nothing could be downloaded; 3 some could not be downloaded;
+    10 a named archive does not exist; 14 the server did not answer.
 
     Parameters
     ----------
     profile
-        The profile to get archives of. Default: the one of the settings.
+        The profile whose archives to download. Default: the one in the settings.
     names
-        Archives to get, as NAME or TYPE/NAME. Default: all of the profile.
+        Archives to download, as NAME or TYPE/NAME. Default: all of the profile.
     into
         The folder to put them in. Default: the backup folder.
     force
-        Replace files that have other bytes than the server.
+        Replace files that have other bytes than the server's.
     """
     from ...wiring.client import pull_archive
 

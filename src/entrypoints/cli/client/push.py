@@ -48,20 +48,20 @@ def push(
     """
     Send archives that the server does not have yet.
 
-    Asks once what is there and sends the rest, several at once, and again what is damaged there. What is cut goes on
-    where it stopped, in this run or the next. Exit codes: 0 everything is stored, 1 nothing could be sent, 3 some
-    could not, or could not be looked at, 14 the server gave no answer.
+    The command asks once what is stored, and sends what is missing or damaged there, several archives at once. An
+    interrupted transfer continues where it stopped, in this run or the next. Exit codes: 0 everything is stored; 1
+    nothing could be sent; 3 some archives could not be sent or read; 14 the server did not answer.
 
     Parameters
     ----------
     profile
-        The profile to store them for. Default: the one of the settings.
+        The profile to store them for. Default: the one in the settings.
     files
         Archives to send; - reads one from standard input. Default: the newest of each type in the backup folder.
     all
         Send every archive of the backup folder.
     type
-        FULL, INC or DIFF, for files whose folder or name does not say it.
+        FULL, INC or DIFF, for files whose folder or name does not show it.
     name
         The name under which to store what comes from standard input.
     """
@@ -131,7 +131,7 @@ class _Push:
 
     def stream(self, id: ArchiveId) -> int:
         transfer = Transfer(id, id.label, None)
-        kept = "nothing is stored, and what standard input held cannot be gone on with"
+        kept = "nothing is stored, and standard input cannot be read again to continue"
         return self._summary(run([transfer], self._send_stream, self._tell, self._output, self._settings, kept))
 
     def _known(self, archive: LocalArchive, fate: PushOutcome) -> Pushed:
@@ -159,6 +159,8 @@ class _Push:
             self._output.error(line)
         elif outcome.fate is PushOutcome.ALREADY_THERE:
             line = f"{label}: stored already"
+        elif outcome.fate is PushOutcome.PRUNED:
+            line = f"{label}: not sent, the server had it and removed it by the retention policy"
         elif stored_name != outcome.name:
             line = f"{label}: stored as {stored_name}"
         else:
@@ -179,10 +181,11 @@ class _Push:
         counts = Counter(outcome.fate for outcome in ended.outcomes)
         failed = counts[PushOutcome.CONFLICT] + counts[PushOutcome.FAILED]
         repaired = f"{counts[PushOutcome.REPAIRED]} repaired, " if counts[PushOutcome.REPAIRED] else ""
+        pruned = f"{counts[PushOutcome.PRUNED]} removed there, " if counts[PushOutcome.PRUNED] else ""
         self._output.result(
             f"{self._profile} at {self._client.remote.shown_url}: {counts[PushOutcome.SENT]} stored, "
-            f"{repaired}{counts[PushOutcome.ALREADY_THERE]} stored already, {failed} failed"
-            + (f", {len(unusable)} could not be looked at" if unusable else "")
+            f"{repaired}{counts[PushOutcome.ALREADY_THERE]} stored already, {pruned}{failed} failed"
+            + (f", {len(unusable)} could not be read" if unusable else "")
             + (f", {ended.unfinished} unfinished" if ended.unfinished else ""),
             summary=True,
             **{fate.value: counts[fate] for fate in PushOutcome},
@@ -206,13 +209,13 @@ def _named(file: Path, type: TypeWord | None) -> LocalArchive:
     said = [type] if type else [file.absolute().parent.name, file.name.partition("_")[0]]
     word = next((word.upper() for word in said if word.upper() in BackupType.__members__), None)
     if word is None:
-        raise UsageError(str(file), "neither folder nor name says FULL, INC or DIFF; give --type")
+        raise UsageError(str(file), "neither its folder nor its name shows FULL, INC or DIFF; give --type")
     return local_archive(file, BackupType(word))
 
 
 def _described(profile: str, files: Sequence[Path], type: TypeWord | None, name: str | None) -> ArchiveId:
     if len(files) > 1:
-        raise UsageError("-", "it stands alone: one archive comes from standard input")
+        raise UsageError("-", "it must be the only file: standard input holds one archive")
     if name is None or type is None:
         raise UsageError("-", "standard input has no name: give --name NAME.tar.gz and --type FULL, INC or DIFF")
     return ArchiveId(profile, BackupType(type), check_archive_name(name))

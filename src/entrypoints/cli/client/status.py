@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from ....domain.client.ports.local_archives import LocalArchive
-from ....domain.client.status import Safety, Stock, TypeStock, age, take_stock
+from ....domain.client.status import Safety, Stock, TypeStock, age, compared_stock
 from ....domain.client.unfinished import unfinished_uploads
 from ....domain.errors.archives import ProfileNotFound
 from ....domain.errors.client import ServerUnreachable
@@ -31,21 +31,23 @@ _LABELS = {
     Safety.DIFFERING: "other bytes are there under this name",
     Safety.DAMAGED: "damaged there",
     Safety.UNREADABLE: "cannot be read here",
+    Safety.PRUNED: "removed there by the retention policy",
 }
 
 
 def status(profile: str | None = None, /, *, client: ClientSettings | None = None) -> int:
     """
-    Show whether everything local is safe on the server, and what to run if not.
+    Show whether all local archives are safe on the server, and what to run if they are not.
 
-    Safe is an archive whose very bytes are stored there, undamaged. Digests are remembered, so that a second run reads
-    nothing. Exit codes: 0 everything is safe, 10 nothing lies here and there is no such profile there, 13 something is
-    not safe, or cannot be looked at here.
+    An archive is safe if exactly its bytes are stored there, undamaged, or were stored until the retention policy of
+    the profile removed them. Digests are remembered, so that a second run reads no archive. Exit codes: 0 everything is
+    safe; 10 there is no local archive, and the server has no such profile; 13 an archive is not safe, or cannot be read
+    here.
 
     Parameters
     ----------
     profile
-        Count archives of this profile only. Default: of the one of the settings, else of all.
+        Count archives of this profile only. Default: the one in the settings, else all.
     """
     from ...wiring.client import unfinished_pulls
 
@@ -57,9 +59,7 @@ def status(profile: str | None = None, /, *, client: ClientSettings | None = Non
         tell_unusable(output, contents)
         archives = contents.archives
         digests = local_digests(opened, output, archives)
-        stock = opened.retrying(
-            lambda: take_stock(digests, opened.remote.archives(profile=profile)), on_retry=retry_notice(output)
-        )
+        stock = opened.retrying(lambda: compared_stock(digests, opened.remote, profile), on_retry=retry_notice(output))
         now = datetime.now(UTC)
         if profile is not None and not any(one.stored_count for one in stock.types.values()):
             if not archives and not contents.unusable:
@@ -79,7 +79,7 @@ def status(profile: str | None = None, /, *, client: ClientSettings | None = Non
 def _tell_unknown(output: Output, client: Client, profile: str) -> None:
     """Report that nothing of *profile* is stored: it may be new, or a typo."""
     known = {row.profile for row in client.retrying(client.remote.totals, on_retry=retry_notice(output))}
-    guess = did_you_mean(profile, known) or "; where that is a slip, tarkeep stats shows the profiles there are"
+    guess = did_you_mean(profile, known) or "; if the name is wrong, tarkeep stats shows the existing profiles"
     output.error(f"nothing of a profile {profile} is stored yet on {client.remote.shown_url}{guess}")
 
 
@@ -154,7 +154,7 @@ def _show_verdict(output: Output, stock: Stock, url: str, profile: str | None, u
         summary=True,
         safe=stock.is_safe and not unusable,
         local=stock.local_count,
-        unsafe=stock.local_count - len(stock.having(Safety.SAFE)),
+        unsafe=stock.unsafe_count,
         unusable=unusable,
         server=url,
     )
@@ -162,12 +162,15 @@ def _show_verdict(output: Output, stock: Stock, url: str, profile: str | None, u
 
 def _verdict(stock: Stock, url: str, profile: str | None, unusable: int) -> str:
     if unusable and stock.is_safe:
-        return f"{unusable} could not be looked at here; what could be is safe on {url}"
+        return f"{unusable} could not be read here; all others are safe on {url}"
     if not stock.local_count:
-        return f"nothing lies here that could be safe on {url}"
+        return f"there is no local archive that could be safe on {url}"
+    if stock.is_safe and (pruned := len(stock.having(Safety.PRUNED))):
+        were = "was" if pruned == 1 else "were"
+        return f"everything local is safe on {url}, but for {pruned} that {were} removed there by the retention policy"
     if stock.is_safe:
         return f"everything local is safe on {url}"
-    unsafe = stock.local_count - len(stock.having(Safety.SAFE))
+    unsafe = stock.unsafe_count
     line = (
         f"{unsafe} of {counted(stock.local_count, 'local archive')} {'is' if unsafe == 1 else 'are'} not safe on {url}"
     )

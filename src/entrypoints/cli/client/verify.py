@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from ....domain.archives.inventory import InventoryEntry
 from ....domain.client.ports.local_archives import LocalArchive
-from ....domain.client.status import Safety, take_stock
+from ....domain.client.status import Safety, compared_stock
 from ....domain.errors.archives import ProfileNotFound
 from ...settings.client import ClientSettings
 from ..shared.opening import local_digests, opening, optional_profile, retry_notice, tell_unusable
@@ -23,6 +23,7 @@ _BUCKETS = {
     "differing": "differing",
     "unverified": "unverified",
     "damaged": "damaged there",
+    "pruned": "removed there",
 }
 
 
@@ -37,25 +38,27 @@ def verify(
     client: ClientSettings | None = None,
 ) -> int:
     """
-    Compare the local archives with what the server holds.
+    Compare the local archives with those on the server.
 
-    Digests are remembered, so that a second run reads nothing. Exit codes: 0 all local archives are there, unchanged;
-    10 nothing lies here and there is no such profile there; 13 something differs, is damaged there or cannot be looked
-    at here. What only the server has is told, and is no difference.
+    Digests are remembered, so that a second run reads no archive. Exit codes: 0 all local archives are stored,
+    unchanged; 10 there is no local archive, and the server has no such profile; 13 an archive differs, is damaged there
+    or cannot be read here. Archives that only the server has are listed, but do not count as differences; nor do those
+    that the retention policy of the profile removed.
 
     Parameters
     ----------
     profile
-        Compare with this profile only. Default: the one of the settings, else all.
+        Compare with this profile only. Default: the one in the settings, else all.
     full
-        Read every file again, whatever is remembered.
+        Read every file again, even if its digest is remembered.
     report
-        List every archive, not only what differs.
+        List every archive, not only those that differ.
     safe_to_delete
-        Print just the paths of local archives that are stored, undamaged, with the same SHA-256; exit code 0, or 3
-        where something could not be looked at here.
+        Print only the paths of local archives that are stored, undamaged, with the same SHA-256; exit code 0, or 3 if
+        something could not be read here. Those that the retention policy of the profile removed from the server are
+        named on standard error: they were kept as long as the policy requires, and may be the last copies.
     null
-        End those paths by NUL bytes instead of line ends, for xargs -0.
+        End those paths with NUL bytes instead of line ends, for xargs -0.
     """
     settings = client or ClientSettings()
     output = Output(settings.json, settings.quiet)
@@ -67,9 +70,9 @@ def verify(
         archives = contents.archives
         digests = local_digests(opened, output, archives, again=full)
         if safe_to_delete:
-            stock = opened.retrying(
-                lambda: take_stock(digests, opened.remote.archives(profile=profile)), on_retry=notice
-            )
+            stock = opened.retrying(lambda: compared_stock(digests, opened.remote, profile), on_retry=notice)
+            for archive in stock.having(Safety.PRUNED):
+                output.error(f"{archive.label}: removed there by the retention policy; this may be the last copy")
             _print_paths(output, stock.having(Safety.SAFE), end="\0" if null else "\n")
             return PARTLY if contents.unusable else OK
         entries = [
@@ -80,7 +83,7 @@ def verify(
     if profile is not None and not any(part.remote_count for part in compared.types.values()):
         if not archives and not contents.unusable:
             raise ProfileNotFound(profile)
-        slip = "where that is a slip, tarkeep stats shows the profiles there are"
+        slip = "if the name is wrong, tarkeep stats shows the existing profiles"
         output.error(f"nothing of a profile {profile} is stored yet on {opened.remote.shown_url}; {slip}")
     safe = not contents.unusable
     for type, part in compared.types.items():
@@ -97,7 +100,7 @@ def verify(
     )
     unusable = len(contents.unusable)
     if unusable:
-        words += f"; {unusable} could not be looked at here"
+        words += f"; {unusable} could not be read here"
     output.result(
         f"{opened.remote.shown_url}: {words}",
         summary=True,

@@ -51,24 +51,26 @@ def create_token(
     _server: Unused = None,
 ) -> int:
     """
-    Make a token and print it. It is shown this once; the server keeps only its SHA-256.
+    Make a token and print it. It is shown only once; the server stores only its SHA-256.
 
-    With the first token every route of the server needs one.
+    As soon as there is one token, every route of the server requires a token.
 
     Parameters
     ----------
     scope
-        What it is for; give one for each. push: send archives, which are never overwritten; pull: read them;
-        list: see what there is; verify: compare; prune and admin: nothing yet.
+        What the token allows; the option may be repeated. push: send archives, which are never overwritten; pull: read
+        them; list: see what is stored; verify: compare; prune and admin: nothing yet.
     profile
-        A pattern of the profiles it is for: laptop, or with * for any characters; give one for each.
+        A pattern of the profiles that it is valid for: laptop, or with * for any characters; the option may be
+        repeated.
     note
-        Whose it is, for whoever lists the tokens.
+        Whose token it is, shown when the tokens are listed.
     expires
-        When it ends: a number of days such as 90d, or a day or time such as 2027-12-31, of this machine where it names
-        no zone. Default: never.
+        When it expires: a number of days such as 90d, or a day or time such as 2027-12-31, in this machine's time zone
+        unless it names one. Default: never.
     network
-        Where it may come from: a network such as 10.0.0.0/8, or an address; give one for each. Default: anywhere.
+        Where it may be used: a network such as 10.0.0.0/8, or an address; the option may be repeated. Default:
+        anywhere.
     """
     try:
         networks = tuple(ip_network(text) for text in network or ())
@@ -89,7 +91,7 @@ def create_token(
     except ValueError as error:
         raise UsageError("token create", str(error)) from None
     if is_new:  # the server has not been started yet, or the path is mistyped
-        print(f"tarkeep: there was no data directory {storage.data}, it is a new one", file=sys.stderr)
+        print(f"tarkeep: there was no data directory {storage.data}; it was created", file=sys.stderr)
     print(f"tarkeep: token {made.token.id}; it is not shown again", file=sys.stderr)
     return OK
 
@@ -124,24 +126,24 @@ def _end(text: str, now: datetime) -> datetime:
     except ValueError:
         raise UsageError(
             "--expires",
-            f"{text!r} is no time; give a number of days such as 90d, a day such as 2027-12-31, or a time such as "
+            f"{text!r} is not a time; give a number of days such as 90d, a day such as 2027-12-31, or a time such as "
             "'2027-12-31 18:00' or 2027-12-31T18:00:00Z",
         ) from None
     if end <= now:
-        raise UsageError("--expires", f"{text} is over already")
+        raise UsageError("--expires", f"{text} is in the past")
     tell_zone("--expires", text, end, Output(as_json=False, quiet=False))
     return end
 
 
 def list_tokens(*, storage: StorageSettings | None = None, _server: Unused = None) -> int:
-    """List the tokens: what each is for, when it was made, when it was last used, and whether it still counts."""
+    """List the tokens: what each allows, when it was made and last used, and whether it is still valid."""
     now = datetime.now(UTC)
     with _tokens(storage) as opened:
         tokens = opened.all()
     for _, line in in_columns(tokens, lambda one: _described(*one, now)):
         print(line)
     if not tokens:
-        print("tarkeep: no token was made; the server is open to its own machine and serves no other", file=sys.stderr)
+        print("tarkeep: there is no token; the server accepts requests from its own machine only", file=sys.stderr)
     return OK
 
 
@@ -166,7 +168,7 @@ def _described(token: Token, used_at: datetime | None, now: datetime) -> list[st
 
 def revoke_token(id: str, /, *, storage: StorageSettings | None = None, _server: Unused = None) -> int:
     """
-    Take a token back; a running server lets it in no more within a second.
+    Revoke a token; a running server refuses it within a second.
 
     Parameters
     ----------
@@ -183,7 +185,7 @@ def audit_head(*, storage: StorageSettings | None = None, _server: Unused = None
     """
     Print the digest of the newest line of the audit log, to be kept on another machine for audit verify --head.
 
-    It fixes all lines up to that one, also against who has the key. A log that does not verify has no head.
+    It protects all lines up to that one, even from somebody who has the key. A log that does not verify has no head.
     """
     with _tokens(storage) as tokens:
         report = tokens.audit.check()
@@ -201,9 +203,9 @@ def verify_audit(
     _server: Unused = None,
 ) -> int:
     """
-    Check that no line of the audit log was changed, taken out or put in by anybody who has not its key.
+    Check that no line of the audit log was changed, removed or inserted by anybody without its key.
 
-    That lines were cut off at the end is told by --head alone.
+    Only --head shows that lines were cut off at the end.
 
     Parameters
     ----------
@@ -213,9 +215,7 @@ def verify_audit(
     if head is not None:
         head = head.strip().lower()
         if not re.fullmatch("[0-9a-f]{64}", head):
-            raise UsageError(
-                "--head", f"{head!r} is no digest, which has 64 hex digits; give one that audit head printed"
-            )
+            raise UsageError("--head", f"{head!r} is not a digest of 64 hex digits; give one that audit head printed")
     with _tokens(storage) as tokens:
         report = tokens.audit.check(head)
     for line in _verified(report, head):
@@ -228,19 +228,20 @@ def _verified(report: AuditReport, head: str | None) -> Iterator[str]:
     if report.torn:
         yield f"lines cut by a crash: {report.torn}"
     if report.lacks_key:
-        yield "not proven: the key is not here, so no seal could be checked; only that the lines follow each other was"
+        yield "not proven: the key is missing, so the seals could not be checked, only that the lines follow each other"
     elif report.keyed_at is not None and report.unproven:
         older = "line 1 is" if report.unproven == 1 else f"lines 1 to {report.unproven} are"
         yield (
-            f"{older} older than the key: not proven against who could write the log before {report.keyed_at}, "
-            f"fixed since then by line {report.unproven + 1}"
+            f"{older} older than the key: not proven against anybody who could write the log before {report.keyed_at}, "
+            f"protected since then by line {report.unproven + 1}"
         )
     elif report.lines and report.keyed_at is None and report.forged is None:
         yield "not proven: the log has no key yet; the next start of the server, or the next token, makes one"
     if report.broken is not None:
         yield f"broken: line {report.broken} does not follow the one before it"
     if report.forged is not None:
-        yield f"broken: line {report.forged} has not the seal of the key: it was changed, put in or sealed with another"
+        sealed = "it was changed, inserted or sealed with another key"
+        yield f"broken: line {report.forged} does not have the seal of the key: {sealed}"
     if report.noted_line is not None:
         yield f"line {report.noted_line} has the kept head, and {report.lines - report.noted_line} came after it"
     if not report.holds_noted:
@@ -255,16 +256,16 @@ def self_signed(
     _server: Unused = None,
 ) -> int:
     """
-    Make a certificate that nobody else vouches for, with its key: tarkeep-certificate.pem and tarkeep-key.pem.
+    Make a self-signed certificate with its key: tarkeep-certificate.pem and tarkeep-key.pem.
 
     Clients trust it by its fingerprint, which is printed, or with the certificate as --cacert.
 
     Parameters
     ----------
     name
-        The names and addresses that clients call the server by. Default: localhost.
+        The names and addresses by which clients reach the server. Default: localhost.
     into
-        The folder to put both files into; files that are there are not replaced. Default: the working directory.
+        The folder for both files; existing files are not replaced. Default: the working directory.
     days
         How long it is valid, at most a hundred years.
     """

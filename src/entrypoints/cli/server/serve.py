@@ -29,34 +29,34 @@ Unused = Annotated[ServerSettings | None, Parameter(show=False)]
 
 def serve(*, storage: StorageSettings | None = None, server: ServerSettings | None = None) -> int:
     """
-    Serve the HTTP interface until stopped. SIGHUP has it read certificate, rules and tokens anew.
+    Serve the HTTP interface until stopped. SIGHUP makes it read the certificate, the rules and the tokens again.
 
     Each setting may be given as an option, as a variable (--max-uploads is TARKEEP_MAX_UPLOADS) or in a TOML file
-    (max_uploads = 64); the first that is given counts, in this order.
+    (max_uploads = 64); an option takes precedence over a variable, and both over the file.
     """
     from ...http.server import serve as serve_http
     from ...starting import starting
-    from ...wiring.server import open_tarkeep
+    from ...wiring.server import is_memory, open_tarkeep
 
     storage = storage or StorageSettings()
     _begin(storage)
     with starting(storage.data), open_tarkeep(storage) as tarkeep:
         Log("tarkeep").info("opened", store=storage.store or str(storage.data.absolute()))
-        serve_http(tarkeep, server or ServerSettings())
+        serve_http(tarkeep, server or ServerSettings(), None if is_memory(storage) else storage.data)
     return OK
 
 
 def rebuild(*, check: bool = False, storage: StorageSettings | None = None, _server: Unused = None) -> int:
     """
-    Recreate the catalog from the store. The server must not be running.
+    Rebuild the catalog from the store. The server must not be running.
 
-    Side-cars that are missing or were changed are made anew, as far as the bytes agree. Exit codes: 0 everything is as
-    it should be, 3 something was damaged, mended or left out, and is listed.
+    Side-cars that are missing or were changed are written again, as far as the bytes agree. Exit codes: 0 everything is
+    in order; 3 something was damaged, repaired or left out, and is listed.
 
     Parameters
     ----------
     check
-        Read every archive, and hold it against its side-car and the catalog. This takes as long as reading the disk.
+        Read every archive, and compare it with its side-car and the catalog. This takes as long as reading the disk.
     """
     from ...starting import starting
     from ...wiring.host import check_store
@@ -67,6 +67,7 @@ def rebuild(*, check: bool = False, storage: StorageSettings | None = None, _ser
     check_store(storage)
     with starting(storage.data), open_tarkeep(storage) as tarkeep:
         tarkeep.recover()
+        tarkeep.settle_trash()
         report = tarkeep.rebuild(check=check)
     print(f"{counted(report.entered, 'archive')} entered into the catalog")
     for id, how in (*report.described, *report.mended):
@@ -74,19 +75,19 @@ def rebuild(*, check: bool = False, storage: StorageSettings | None = None, _ser
     for id in report.damaged:
         print(printable(f"damaged, its bytes are not what was received; send it again: {id}"))
     for id in report.wrong_snapshots:
-        print(printable(f"snapshot file damaged, not given out; the chain is as it was: {id}"))
+        print(printable(f"snapshot file damaged; it is not served, and the chain is unaffected: {id}"))
     for id in report.bad_records:
-        print(printable(f"records of its members damaged; dropped, they are made anew when somebody asks: {id}"))
+        print(printable(f"records of its members damaged; they were dropped, and are made again when needed: {id}"))
     for id in report.otherwise:
-        print(printable(f"the catalog said something else of it than its side-car: {id}"))
+        print(printable(f"the catalog differed from its side-car: {id}"))
     if report.unsound:
-        print("the catalog's file was damaged; it is made anew and whole now")
+        print("the catalog's file was damaged; it has been rebuilt")
     for profile, type, had, has in report.fewer:
         print(printable(f"the catalog had {counted(had, 'archive')} of {profile}/{type.value}, the store has {has}"))
     for id, reason in report.left_out:
         print(printable(f"left out: {id}: side-car not readable: {reason}"))
     if report.left_out:
-        print("remove a side-car that is wrong and run this again: its archive is then described anew")
+        print("remove a wrong side-car and run this again: a new one is then written from the archive")
     return OK if report.is_good else PARTLY
 
 
@@ -100,18 +101,19 @@ def import_(
     _server: Unused = None,
 ) -> int:
     """
-    Adopt the archives of an original server's remote_backups folder, which is only read.
+    Import the archives of an original server's remote_backups folder, which is only read.
 
     Each is checked like an upload, and against the MD5 in its side-car. Running it again is harmless.
 
     Parameters
     ----------
     directory
-        The folder that holds FULL, INC and DIFF.
+        The folder that contains FULL, INC and DIFF.
     profile
         The profile for archives whose side-car is missing.
     timezone
-        Where the original server ran, such as Europe/Paris; its side-cars do not say. Default: this machine's zone.
+        Where the original server ran, such as Europe/Paris; its side-cars do not contain it. Default: this machine's
+        zone.
     """
     from ...starting import starting
     from ...wiring.host import legacy_folder
@@ -125,6 +127,7 @@ def import_(
         raise InvalidSetting("timezone", f"{timezone!r} is not a time zone; use one such as Europe/Paris") from None
     with starting(storage.data), open_tarkeep(storage) as tarkeep:
         tarkeep.recover()
+        tarkeep.settle_trash()
         report = tarkeep.import_folder(legacy_folder(expanded("directory", directory), zone, profile))
     for label in report.imported:
         print(printable(f"imported: {label}"))

@@ -24,16 +24,16 @@ def validate_store(
     _server: Annotated[ServerSettings | None, Parameter(show=False)] = None,
 ) -> int:
     """
-    Try on a store what archives need of it, and say of each promise whether it is kept.
+    Test whether a store does what archives need, and show for each promise whether it is kept.
 
-    The trials write some 10 MB into a folder of their own, tarkeep-validate-*, which is removed at the end; nothing
-    else there is touched, and a server may be running. Exit codes: 0 every promise is kept; 1 one is not, or nothing
-    can be written there; 2 no store can be there.
+    The tests write some 10 MB into a folder of their own, tarkeep-validate-*, which is removed at the end; nothing else
+    is touched, and a server may be running. Exit codes: 0 every promise is kept; 1 a promise is broken, or nothing can
+    be written there; 2 no store can be there.
 
     Parameters
     ----------
     url
-        Where archives are to be kept, such as file:///srv/backups.
+        Where archives will be stored, such as file:///srv/backups.
     """
     from ...wiring.scratch_store import scratch_store
 

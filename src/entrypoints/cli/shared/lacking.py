@@ -25,12 +25,12 @@ def lacks_words(lacks: Counts, *, is_done: bool = False) -> str:
     told = []
     if lacks.lacking:
         could = "could not" if is_done else "cannot"
-        told.append(f"{counted(lacks.lacking, 'name')} of it {could} be given back")
+        told.append(f"{counted(lacks.lacking, 'name')} {could} be restored")
     if lacks.uncertain:
-        told.append(f"{counted(lacks.uncertain, 'name')} of it may be out of date")
+        told.append(f"{counted(lacks.uncertain, 'name')} may be out of date")
     if not told:
-        told.append("names of it that nobody can list may lack")
-    return f"{' and '.join(told)}; all else {'was given back' if is_done else 'can be'}"
+        told.append("names that cannot be listed may be missing")
+    return f"{' and '.join(told)}; everything else {'was restored' if is_done else 'can be'}"
 
 
 def tell_lacks(

@@ -1,5 +1,6 @@
 """
-Times as people type them on a command line: ``yesterday``, ``2 days ago``, ``-3d``, ``14:30``.
+Times as people type them on a command line: ``yesterday``, ``2 days ago``, ``-3d``, ``14:30``; or, of what is to come,
+``tomorrow``, ``30d``, ``in 2 weeks``.
 
 A time without a zone is in this machine's zone. The command prints how it understood it, since the server and its
 lists use UTC.
@@ -8,15 +9,20 @@ lists use UTC.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 
 from ....domain.client.ports.chains import LATEST
 from ....domain.errors.settings import UsageError
 from ....domain.identity.archive_id import BackupType
 from ....domain.identity.naming import check_archive_name
+from ....domain.profiles.span import Span
 from ..terminal.output import Output
 
 EXAMPLES = "2026-11-24, '2026-11-24 14:30', 2026-11-24T14:30:00Z, 14:30, yesterday, '2 days ago' or -3d"
+AHEAD_EXAMPLES = (
+    "2027-12-31, '2027-12-31 14:30', 2027-12-31T14:30:00Z, 14:30, tomorrow, 30d, 6m (months) or 'in 2 weeks'"
+)
 _LONGEST = 80
 _DAYS = {"today": 0, "yesterday": 1}
 _UNITS = {
@@ -30,6 +36,7 @@ _UNITS = {
 _SHORT = {"min": "minute", "h": "hour", "d": "day", "w": "week", "y": "year"}
 _AGO = re.compile(r"(\d{1,6}|an?)\s+([a-z]+?)s?\s+ago", re.ASCII)
 _BACK = re.compile(r"-(\d{1,6})\s*([a-z]+)", re.ASCII)
+_IN = re.compile(r"in\s+(\d{1,6}|an?)\s+([a-z]+)", re.ASCII)
 _CLOCK = re.compile(r"\d{1,2}:\d\d(:\d\d)?", re.ASCII)
 _DAY_AND_CLOCK = re.compile(r"(today|yesterday)\s+(?:at\s+)?(\S+)")
 
@@ -51,7 +58,7 @@ def point_at(text: str, output: Output) -> str:
         moment = moment_of(text, datetime.now())
     except ValueError:
         raise UsageError(
-            "--at", f"{text[:_LONGEST]!r} is no time; give one such as {EXAMPLES}, the name of an archive, or {LATEST}"
+            "--at", f"{text[:_LONGEST]!r} is not a time; give one such as {EXAMPLES}, an archive's name, or {LATEST}"
         ) from None
     tell_zone("--at", text, moment, output)
     return moment.isoformat().removesuffix("+00:00") + "Z"
@@ -73,6 +80,35 @@ def moment_of(text: str, now: datetime) -> datetime:
         raise ValueError(f"{text!r} is before or after all times") from error
 
 
+def moment_ahead(text: str, now: datetime) -> datetime:
+    """
+    The time in UTC that *text*, the end of something, means at *now*, a naive local time of this machine.
+
+    A day means its last moment, a time of day its next occurrence; ``30d`` is a span from now on, as rules state them.
+
+    Raises:
+        ValueError: *text* is not such a time.
+    """
+    words = " ".join(text.lower().split())
+    try:
+        return (_coming(words, now) or _dated(text.strip())).astimezone(UTC)
+    except (OverflowError, OSError) as error:
+        raise ValueError(f"{text!r} is after all times") from error
+
+
+def _coming(words: str, now: datetime) -> datetime | None:
+    if words in ("today", "tomorrow"):
+        return _end(now.date() + timedelta(days=words == "tomorrow"))
+    if _CLOCK.fullmatch(words):
+        today = datetime.combine(now.date(), _clock(words))
+        return today if today > now else today + timedelta(days=1)
+    if (match := _IN.fullmatch(words)) is not None:
+        return now.astimezone() + _length(match[1], match[2])
+    with suppress(ValueError):
+        return Span.parse(words).after(now.astimezone())
+    return None
+
+
 def tell_zone(option: str, text: str, moment: datetime, output: Output) -> None:
     """Print how *text* was understood, unless it names its zone."""
     if not _has_zone(text.strip()):
@@ -91,11 +127,15 @@ def _spoken(words: str, now: datetime) -> datetime | None:
         today = datetime.combine(now.date(), _clock(words))
         return today if today <= now else today - timedelta(days=1)
     if (match := _AGO.fullmatch(words) or _BACK.fullmatch(words)) is not None:
-        unit = _UNITS.get(_SHORT.get(match[2], match[2].removesuffix("s")))
-        if unit is None:
-            raise ValueError(f"{match[2]} is no unit")
-        return now.astimezone() - (int(match[1]) if match[1].isdigit() else 1) * unit
+        return now.astimezone() - _length(match[1], match[2])
     return None
+
+
+def _length(count: str, word: str) -> timedelta:
+    unit = _UNITS.get(_SHORT.get(word, word.removesuffix("s")))
+    if unit is None:
+        raise ValueError(f"{word} is no unit")
+    return (int(count) if count.isdigit() else 1) * unit
 
 
 def _clock(text: str) -> time:

@@ -24,6 +24,7 @@ SCOPES: dict[str, tuple[str, ...]] = {
 }
 MORE = {
     "push": "From standard input it needs push alone.",
+    "status": "With verify, too, it tells what the retention policy removed there from what is missing.",
     "verify": "With --safe-to-delete it needs list instead.",
 }
 

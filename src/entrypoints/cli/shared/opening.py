@@ -89,7 +89,7 @@ def optional_profile(given: str | None, settings: ClientSettings) -> str | None:
     if profile is None:
         return None
     if profile.endswith(".tar.gz") or "/" in profile:
-        raise UsageError(profile, "this looks like an archive; the name of a profile comes before it")
+        raise UsageError(profile, "this looks like an archive; put the name of a profile before it")
     return check_profile(profile)
 
 

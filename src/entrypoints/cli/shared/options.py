@@ -14,8 +14,8 @@ At = Annotated[
     str,
     Parameter(
         allow_leading_hyphen=True,  # so that -3d is a value
-        help="A time such as 2026-11-24, 14:30, yesterday, 2 days ago or -3d, of this machine where it names no zone; "
-        "the name of an archive; or latest.",
+        help="A time such as 2026-11-24, 14:30, yesterday, 2 days ago or -3d, in this machine's time zone unless "
+        "it names one; the name of an archive; or latest.",
     ),
 ]
 
@@ -29,7 +29,7 @@ Long = Annotated[
 Null = Annotated[bool, Parameter(name=["--null", "-0"])]
 
 NullPaths = Annotated[
-    Null, Parameter(help="Print just the paths, byte by byte, each ended by a NUL byte, for xargs -0.")
+    Null, Parameter(help="Print only the paths, unescaped, each followed by a NUL byte, for xargs -0.")
 ]
 
 DryRun = Annotated[bool, Parameter(name=["--dry-run", "-n"])]

@@ -138,7 +138,7 @@ def run(
     tell: Callable[[Outcome], None],
     output: Output,
     settings: ClientSettings,
-    when_interrupted: str = "what has been transferred is kept, run the same command again to go on",
+    when_interrupted: str = "what has been transferred is kept; run the same command again to continue",
 ) -> Ended[Outcome]:
     """
     *move* each of *transfers* and *tell* its outcome, until all are done or Ctrl-C is pressed.

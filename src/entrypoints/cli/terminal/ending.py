@@ -40,4 +40,4 @@ def fault(error: BaseException) -> str:
     ]
     text = " ".join(str(error).split())
     about = "".join([type(error).__name__, f" ({text})" if text else "", f" in {places[-1]}" if places else ""])
-    return f"this is a fault of tarkeep, please report it: {about}; {_WHOLE_TRACE}=1 shows more"
+    return f"this is a bug in tarkeep; please report it: {about}; {_WHOLE_TRACE}=1 shows more"

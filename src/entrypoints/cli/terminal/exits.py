@@ -17,7 +17,7 @@ from .hints import in_full
 from .streams import OutputLost
 
 OK, FAILED, USAGE, PARTLY = 0, 1, 2, 3
-NOT_FOUND, UNAUTHORIZED, DIFFERENT, NO_ANSWER = 10, 12, 13, 14
+NOT_FOUND, UNAUTHORIZED, DIFFERENT, NO_ANSWER, PAUSED = 10, 12, 13, 14, 15
 NOT_READ = 141  # as if killed by SIGPIPE: 128 + 13
 
 # Looked up along the class's bases.
@@ -37,19 +37,21 @@ _TABLE: dict[type[TarkeepError], int] = {
 
 
 _INTERRUPTED = {
-    "push": "what was sent is kept, run the same command again to go on",
-    "pull": "what has come is kept, run the same command again to go on",
-    "verify": "digests that were computed are kept, run the same command again to go on",
-    "status": "digests that were computed are kept, run the same command again to go on",
-    "backup": "a dump that was not stored whole leaves nothing, run the same command again",
-    "restore": "run the same command again to go on",
-    "import": "what was imported stays, run the same command again to go on",
+    "push": "what was sent is kept; run the same command again to continue",
+    "pull": "what has come is kept; run the same command again to continue",
+    "verify": "digests that were computed are kept; run the same command again to continue",
+    "status": "digests that were computed are kept; run the same command again to continue",
+    "backup": "an incomplete dump is not stored; run the same command again",
+    "restore": "run the same command again to continue",
+    "import": "what was imported stays; run the same command again to continue",
     "rebuild": "run the same command again before the server is started",
     "serve": "nothing was served yet",
-    "validate-store": "what it tried is removed, run the same command again",
+    "job": "a run that has begun here goes on when the server is started; tarkeep job list shows it",
+    "scrub": "a run that has begun here goes on when the server is started; tarkeep job list shows it",
+    "validate-store": "its trial files are removed; run the same command again",
     "token": "tarkeep token list shows the tokens as they are",
 }
-_UNCHANGED = "nothing was changed, run the same command again"
+_UNCHANGED = "nothing was changed; run the same command again"
 
 
 def exit_code(error: TarkeepError) -> int:
@@ -94,9 +96,9 @@ def _system_error(error: OSError) -> str:
     if error.filename is not None:
         return f"{os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else error.filename}: {reason}"
     if error.errno == errno.ENOENT and not _is_somewhere():
-        return "the working directory is not there any more; change to another one"
+        return "the working directory no longer exists; change to another one"
     if error.errno == errno.EMFILE:
-        return f"{reason}; allow this process more of them, see ulimit -n"
+        return f"{reason}; raise the limit, see ulimit -n"
     return reason
 
 

@@ -39,7 +39,7 @@ def sentence(error: CycloptsError) -> str:
         case MissingArgumentError():
             return _missing(called, error)
         case RepeatArgumentError():
-            return f"{_place(error.token, error.argument)} is given more than once, and only one can count"
+            return f"{_place(error.token, error.argument)} is given more than once; give it once"
         case UnusedCliTokensError():
             words = [repr(word[:_SHOWN]) for word in error.unused_tokens or ()]
             return f"{counted(len(words), 'word')} too many: {listed(words)}; see {called} --help"
@@ -51,7 +51,7 @@ def sentence(error: CycloptsError) -> str:
 def _unknown_command(called: str, error: UnknownCommandError) -> str:
     word = (error.unused_tokens or [""])[0]
     if word.partition("=")[0] in _options_of_commands():
-        return f"{word[:_SHOWN]} stands behind the command that it is for, as in tarkeep COMMAND {word[:_SHOWN]}"
+        return f"{word[:_SHOWN]} belongs after the command, as in tarkeep COMMAND {word[:_SHOWN]}"
     if word.startswith("-"):
         return _asking(f"there is no option {word[:_SHOWN]}", did_you_mean(word, _OWN_OPTIONS), called)
     depth = len(error.command_chain or ())

@@ -140,6 +140,7 @@ def verdict_json(standing: Standing) -> dict[str, object]:
         "fidelity": standing.fidelity.value,
         "evidence": standing.evidence.value,
         "sound": standing.is_sound,
+        "distrust": standing.distrust or None,
         "gaps": standing.seen.gaps,
     }
 

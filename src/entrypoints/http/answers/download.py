@@ -20,6 +20,7 @@ from ....domain.ports.store import ArchiveReader
 from ....domain.tarkeep_error import TarkeepError
 from ...logs import Log
 from .conditional import Representation, http_date, is_not_modified, requested_range
+from .ways_out import in_full
 
 CUT = "tarkeep.cut"
 """In the scope of a request: a function that closes its connection at once, if the answer cannot be completed."""
@@ -175,7 +176,7 @@ def _tell(error: Exception, scope: Scope) -> None:
     if isinstance(error, ArchiveCorrupt | SnapshotNotFound):
         return
     if isinstance(error, TarkeepError):
-        log.error("broken off", request_id=id, reason=error)
+        log.error("broken off", request_id=id, reason=in_full(error))
     else:
         log.error("bug", request_id=id, error=error)
 

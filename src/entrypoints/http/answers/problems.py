@@ -19,6 +19,7 @@ from ....domain.errors.archives import (
     AmbiguousType,
     ArchiveCorrupt,
     ArchiveNotFound,
+    ArchiveProtected,
     DuplicateEntry,
     NameConflict,
     ProfileNotFound,
@@ -37,7 +38,21 @@ from ....domain.errors.content import (
     TooLarge,
     UploadInterrupted,
 )
+from ....domain.errors.jobs import JobNotFound, JobRunning
 from ....domain.errors.restoring import MemberNotFound, ParentMismatch, PathNotFound, PointNotFound, PointNotRestorable
+from ....domain.errors.retention import (
+    ArchiveRemoved,
+    HoldExists,
+    HoldNotFound,
+    LockEarlier,
+    MarksUnreadable,
+    NoRetentionPolicy,
+    NotInTrash,
+    PlanChanged,
+    PrunePaused,
+    SimulationTooLong,
+    TimeIsOver,
+)
 from ....domain.errors.uploads import (
     BeyondLength,
     ChecksumMismatch,
@@ -55,7 +70,8 @@ from ....domain.identity.archive_id import ArchiveId
 from ....domain.identity.invalid import DigestMismatch, InvalidDigest, InvalidName, InvalidType
 from ....domain.tarkeep_error import TarkeepError
 from ....domain.text.paths import printable
-from .ways_out import RETRY_AFTER_SECONDS, way_out
+from ....domain.text.times import rfc3339
+from .ways_out import RETRY_AFTER_SECONDS, in_full
 
 PROBLEM_JSON = "application/problem+json"
 
@@ -111,10 +127,24 @@ _TABLE: dict[type[TarkeepError], tuple[int, str]] = {
     ReceiveInProgress: (409, "name-conflict"),
     ArchiveNotFound: (404, "not-found"),
     ProfileNotFound: (404, "not-found"),
+    ArchiveRemoved: (410, "removed"),
+    PlanChanged: (409, "plan-changed"),
+    PrunePaused: (409, "prune-paused"),
+    NotInTrash: (409, "not-in-trash"),
+    HoldExists: (409, "hold-exists"),
+    HoldNotFound: (404, "not-found"),
+    NoRetentionPolicy: (409, "no-policy"),
+    SimulationTooLong: (409, "too-long"),
+    TimeIsOver: (409, "over-already"),
+    LockEarlier: (409, "locked"),
+    JobNotFound: (404, "not-found"),
+    JobRunning: (409, "job-running"),
+    MarksUnreadable: (409, "marks-unreadable"),
     AmbiguousName: (409, "ambiguous-profile"),
     AmbiguousType: (409, "ambiguous-type"),
     ParentMismatch: (409, "parent-mismatch"),
     SnapshotConflict: (409, "name-conflict"),
+    ArchiveProtected: (409, "held"),
     PointNotRestorable: (409, "not-restorable"),
     SnapshotNotFound: (404, "not-found"),
     PointNotFound: (404, "not-found"),
@@ -139,8 +169,9 @@ def problem_of(error: TarkeepError) -> Problem:
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if error.is_transient else {}
     if status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = 'Bearer realm="tarkeep", Basic realm="tarkeep"'
-    way = way_out(error)
-    return Problem(status, code, f"{error}; {way}" if way else str(error), extras=_extras(error), headers=headers)
+    if isinstance(error, ArchiveRemoved) and error.sha256:
+        headers["ETag"] = f'"{error.sha256}"'  # an answer to HEAD has no body that could name the bytes
+    return Problem(status, code, in_full(error), extras=_extras(error), headers=headers)
 
 
 def internal_error() -> Problem:
@@ -194,8 +225,20 @@ def _extras(error: TarkeepError) -> dict[str, object]:
                 "gaps": None if lacks is None else lacks.lacking,
                 "uncertain": None if lacks is None else lacks.uncertain,
             }
+        case ArchiveProtected(protections=protections):
+            return {"protections": list(protections)}
         case MemberUnreadable(at=at):
             return {"offset": at}
+        case ArchiveRemoved(sha256=sha256):
+            return {"sha256": sha256}
+        case PlanChanged(present=present):
+            return {"plan": present}
+        case PrunePaused(reasons=reasons, may_be_approved=may_be_approved):
+            return {"pauses": list(reasons), "approvable": may_be_approved}
+        case LockEarlier(locked_until=locked_until):
+            return {"locked_until": rfc3339(locked_until)}
+        case JobRunning(number=number):
+            return {"run": number}
         case AmbiguousType(types=types):
             return {"types": [type.value for type in types]}
         case NameConflict(existing_sha256=sha256):

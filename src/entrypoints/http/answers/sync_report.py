@@ -14,7 +14,7 @@ from itertools import chain
 import msgspec
 from attrs import define, field
 
-from ....domain.archives.inventory import Bucket, Judged
+from ....domain.archives.inventory import NOT_THERE, Bucket, Judged
 from ....domain.identity.archive_id import BackupType
 from ....domain.ports.scratch import Scratch, ScratchFile
 
@@ -119,7 +119,7 @@ def v1_report(names: JudgedNames, profile: str | None) -> Iterator[bytes]:
 def _buckets(names: JudgedNames, type: BackupType) -> Iterator[bytes]:
     """The members of one type, and the closing brace."""
     local = names.count(*(bucket for bucket in Bucket if bucket is not Bucket.EXTRA_REMOTE), type=type)
-    remote = names.count(*(bucket for bucket in Bucket if bucket is not Bucket.MISSING_REMOTE), type=type)
+    remote = names.count(*(bucket for bucket in Bucket if bucket not in NOT_THERE), type=type)
     yield b'"local_count":%d,"remote_count":%d' % (local, remote)
     for bucket in Bucket:
         yield b',"%s":[' % bucket.value.encode()

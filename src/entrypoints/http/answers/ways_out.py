@@ -8,18 +8,19 @@ from __future__ import annotations
 
 from ....domain.errors.access import NotAuthenticated
 from ....domain.errors.archives import AmbiguousName, NameConflict, ReceiveInProgress
-from ....domain.errors.capacity import CatalogBusy
+from ....domain.errors.capacity import CatalogBusy, CatalogDamaged
 from ....domain.errors.content import TooLarge
 from ....domain.errors.restoring import MemberNotFound, PointNotRestorable
+from ....domain.errors.retention import ArchiveRemoved, HoldExists
 from ....domain.errors.uploads import UploadLocked
 from ....domain.tarkeep_error import TarkeepError
 
 RETRY_AFTER_SECONDS = 5
 _ANOTHER_NAME = (
-    'send it under a new name, for example with the date in it, or set same_name = "keep-both" on the server to have '
-    "the receive time put into the name"
+    'send it under a new name, for example with the date in it, or set same_name = "keep-both" on the server, '
+    "which adds the receive time to the name"
 )
-_MEMBERS = "what it holds is listed at .../members, and restore.tar?path= gives sparse files"
+_MEMBERS = "its members are listed at .../members, and restore.tar?path= gives sparse files"
 
 
 def way_out(error: TarkeepError) -> str:
@@ -31,10 +32,16 @@ def way_out(error: TarkeepError) -> str:
             return "run tarkeep rebuild on the server"
         case NameConflict():
             return _ANOTHER_NAME
+        case ArchiveRemoved():
+            return "GET /api/v1/trash lists what can be brought back"
+        case HoldExists():
+            return "use another name, or release that hold first"
         case ReceiveInProgress():
             return f"try again in {RETRY_AFTER_SECONDS} s"
         case UploadLocked():
             return f"try again in {RETRY_AFTER_SECONDS} s, when it has ended"
+        case CatalogDamaged():
+            return "remove its file and run tarkeep rebuild on the server"
         case CatalogBusy():
             return "try again"
         case TooLarge():
@@ -44,5 +51,11 @@ def way_out(error: TarkeepError) -> str:
         case MemberNotFound():
             return _MEMBERS
         case PointNotRestorable(lacks=lacks) if lacks is not None:
-            return f"with allow_gaps=1 it is given all the same: {lacks.words or 'no name lacks'}"
+            return f"allow_gaps=1 gives it anyway: {lacks.words or 'no name is missing'}"
     return ""
+
+
+def in_full(error: TarkeepError) -> str:
+    """*error*, and the advice about it: for clients, and for the log."""
+    way = way_out(error)
+    return f"{error}; {way}" if way else str(error)

@@ -29,6 +29,7 @@ class Where(Enum):
     UPLOAD = "nowhere, but an upload, which belongs to the principal that began it: the guard judges it"
     HANDLER = "in its query, form or metadata, or nowhere: the handler shows and takes only what the principal sees"
     NONE = "nowhere: it concerns no profile"
+    EVERY = "nowhere: its effect is on all profiles, and the token must be for all: the guard judges it"
 
 
 @frozen
@@ -86,6 +87,11 @@ def post(path: str, access: Access, endpoint: Endpoint, *, is_own: bool = False)
     """A route for POST; *is_own* as in `get`."""
     kind = _OwnPath if is_own else GuardedRoute
     return kind(path, endpoint, {"POST": access})
+
+
+def own(path: str, accesses: Mapping[str, Access], endpoint: Endpoint) -> GuardedRoute:
+    """A route for the methods of *accesses*, with a path that is own as in `get`."""
+    return _OwnPath(path, endpoint, accesses)
 
 
 def access_table(routes: Iterable[GuardedRoute]) -> dict[tuple[str, str], Access]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache, partial
+from contextlib import closing
+from functools import cache
 from importlib.resources import files
 from urllib.parse import urlencode
 
@@ -77,7 +78,7 @@ async def put_archive(request: Request) -> Response:
     announced = announced_bytes(request)
     was_admitted = offer.lineage.parent is not None
     if was_admitted:  # refuse a wrong parent before its sender has sent a byte of the archive
-        await context.run(lambda: context.tarkeep.receive.admit(offer, announced))
+        await context.run(lambda: context.tarkeep.admission.offer(offer, announced))
 
     def receive(blocks: Iterator[bytes]) -> Received:
         received = context.tarkeep.receive(offer, blocks, announced, was_admitted=was_admitted)
@@ -137,7 +138,7 @@ async def list_profiles(request: Request) -> Response:
 async def show_profile(request: Request) -> Response:
     context = Context.of(request)
     profile = request.path_params["profile"]
-    return await context.answer(lambda: v1_profiles(context.tarkeep.summarise.profile(profile))[0])
+    return await context.answer(lambda: v1_profiles(context.tarkeep.summarise_profile(profile))[0])
 
 
 async def verify(request: Request) -> Response:
@@ -147,12 +148,15 @@ async def verify(request: Request) -> Response:
 
     def compare(blocks: Iterator[bytes]) -> ScratchFile:
         document = InventoryDocument(blocks)
-        verify = context.tarkeep.verify
-        with verify.in_order(line_entries(blocks) if by_line else document.entries()) as local:
-            profile = context.profile(document.profile) or asked
-            judged = verify.against(local, profile, principal=principal)
-            answer = partial(v1_report, profile=profile)
-            return written(context.tarkeep.scratch, judged, answer, with_issues=False)
+        entries = line_entries(blocks) if by_line else document.entries()
+
+        def profile() -> str | None:
+            return context.profile(document.profile) or asked
+
+        with closing(context.tarkeep.verify(entries, profile, principal=principal)) as judged:
+            return written(
+                context.tarkeep.scratch, judged, lambda names: v1_report(names, profile()), with_issues=False
+            )
 
     return await context.compare(request, compare)
 
@@ -165,7 +169,7 @@ async def facts(request: Request) -> Response:
         {
             "name": "Tarkeep",
             "version": __version__,
-            "max_upload_bytes": context.tarkeep.receive.admit.max_bytes,
+            "max_upload_bytes": context.tarkeep.admission.max_bytes,
             "max_unpacked_bytes": context.tarkeep.max_unpacked_bytes,
             "profile": profile,
             "scopes": [scope.value for scope in Scope if sees and principal.may(scope)],
@@ -179,7 +183,12 @@ async def alive(request: Request) -> Response:
 
 async def ready(request: Request) -> Response:
     context = Context.of(request)
-    return await context.answer(lambda: {"status": "ready", "free_bytes": context.tarkeep.check_readiness()})
+
+    def answer() -> dict[str, object]:
+        free_bytes = context.tarkeep.check_readiness()
+        return {"status": "ready", "free_bytes": free_bytes, "clock": context.tarkeep.read_clock_note().doubt or None}
+
+    return await context.answer(answer)
 
 
 async def description(request: Request) -> Response:

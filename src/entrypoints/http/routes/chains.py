@@ -89,7 +89,7 @@ def requested_time(request: Request, context: Context, profile: str) -> datetime
     word, slash, name = text.rpartition("/")
     if name.endswith(".tar.gz"):
         types = [BackupType.parse(word)] if slash else list(BackupType)
-        return context.tarkeep.find_archive.of_types(profile, types, check_archive_name(name)).id
+        return context.tarkeep.find_by_name(profile, types, check_archive_name(name)).id
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
@@ -149,7 +149,7 @@ async def plan(request: Request) -> Response:
     def answer() -> Response:
         at = requested_time(request, context, profile)
         points = context.tarkeep.load_points(profile)
-        made = context.tarkeep.make_plan.among(points, at, path, allow_gaps=with_gaps)
+        made = context.tarkeep.make_plan(points, at, path, allow_gaps=with_gaps)
         passed_over = points.passed_over(at)
         if wants_script:
             server = f"{request.url.scheme}://{request.url.netloc}"
@@ -201,6 +201,7 @@ def _plan(
         else None,
         "steps_url": f"/api/v1/profiles/{profile}/plan?{at}",
         "sound": made.plan.is_sound,
+        "distrust": made.plan.distrust or None,
         "gaps": made.counts.lacking,
         "uncertain": made.counts.uncertain,
         "unknown": list(made.unknown),
@@ -214,17 +215,18 @@ def _warnings(made: MadePlan) -> Iterator[str]:
     plan, point = made.plan, made.plan.point
     if made.unseen:
         yield f"whether the archives have all names of the tree could not be checked: {made.unseen}"
+    if (left_out := point.standing.seen.left_out) and not made.path:
+        yield left_out
     if plan.objection:
         yield f"tar must not extract these archives: {plan.objection}; restore.tar gives the tree"
     elif made.path:
         pass  # no client would extract whole archives for it
     elif made.counts or made.unknown:
-        yield "GNU tar would not come to this tree from these archives; restore.tar does, but for what it lacks"
+        yield "GNU tar would not produce this tree from these archives; restore.tar does, but for what it lacks"
     elif not plan.is_sound:
-        because = f": {point.standing.seen.traces}" if point.standing.seen.traces else ""
         yield (
-            f"GNU tar, extracting one of these archives after the other, would not come to this tree{because}; "
-            "restore.tar does"
+            "GNU tar, extracting one of these archives after the other, would not produce this tree: "
+            f"{plan.distrust}; restore.tar does"
         )
     yield from _lacks(made)
     if not made.is_exact and len(made.archives) > 1:
@@ -255,7 +257,7 @@ def _lacks(made: MadePlan) -> Iterator[str]:
     yield from (lack.sentence for lack in islice(made.lacks.all(made.path), MOST_GAPS))
     more = made.counts.lacking + made.counts.uncertain - MOST_GAPS
     if more > 0:
-        yield f"{counted(more, 'more name')} that {'lacks' if more == 1 else 'lack'} or may be out of date"
+        yield f"{counted(more, 'more name')} that {'is' if more == 1 else 'are'} missing or may be out of date"
 
 
 def _asked(made: MadePlan, *, allow_gaps: bool) -> dict[str, str]:
@@ -284,7 +286,7 @@ def _script(made: MadePlan, passed_over: Sequence[PassedOver], server: str, *, a
         steps,
         is_exact=made.is_exact,
         merged_at=None if made.plan.is_sound else merged_at,
-        distrust=made.plan.objection or point.standing.seen.traces,
+        distrust=made.plan.distrust,
         lacks=tuple(_lacks(made)),
         named_at=gaps_location(id, made.path, format="text") if is_long else None,
         remarks=[one.sentence for one in passed_over],
@@ -335,7 +337,7 @@ async def put_snapshot(request: Request) -> Response:
         note_written(request, f"snapshot file of {id}", archive.lineage.snapshot_after, result)
         return answer_json(body, 201 if is_new else 200, {"Location": archive_location(id) + "/snapshot"})
 
-    await context.run(lambda: context.tarkeep.receive.admit.room(announced_bytes(request)))
+    await context.run(lambda: context.tarkeep.admission.room(announced_bytes(request)))
     limit = context.settings.max_snapshot_bytes
     return await context.take(request, "snapshot file", limit, "max_snapshot_bytes", keep)
 

@@ -7,6 +7,7 @@ Members may be added to their answers; none is ever removed or renamed.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -71,11 +72,11 @@ async def overview(request: Request) -> Response:
 async def upload(request: Request) -> Response:
     context = Context.of(request)
     boundary, principal = boundary_of(request.headers.get("content-type", "")), principal_of(request)
-    limit = context.tarkeep.receive.admit.max_bytes or FORM_BYTES
+    limit = context.tarkeep.admission.max_bytes or FORM_BYTES
 
     def receive(blocks: Iterator[bytes]) -> Received:
         form = MultipartUpload(boundary, blocks, principal, limit)
-        received = context.tarkeep.receive.with_late_offer(form.offer, form.file_blocks())
+        received = context.tarkeep.receive_late_offer(form.offer, form.file_blocks())
         note_received(request, received)
         return received
 
@@ -119,7 +120,7 @@ async def list_all(request: Request) -> Response:
     def pages(type: BackupType) -> Iterator[Sequence[ListedArchive]]:
         is_asked = only in (None, type)
         return (
-            context.tarkeep.list_archives.all(profile=profile, type=type, principal=principal) if is_asked else iter(())
+            context.tarkeep.list_all_archives(profile=profile, type=type, principal=principal) if is_asked else iter(())
         )
 
     return context.stream_json(request, listed_by_type(pages))
@@ -129,7 +130,7 @@ async def list_type(request: Request) -> Response:
     context = Context.of(request)
     type = BackupType.parse(request.path_params["type"])
     profile, principal = optional_profile(request.query_params), principal_of(request)
-    pages = context.tarkeep.list_archives.all(profile=profile, type=type, principal=principal)
+    pages = context.tarkeep.list_all_archives(profile=profile, type=type, principal=principal)
     return context.stream_json(request, listed_of_type(type, pages))
 
 
@@ -155,9 +156,9 @@ async def verify(request: Request) -> Response:
 
     def compare(blocks: Iterator[bytes]) -> ScratchFile:
         document = InventoryDocument(blocks)
+        entries = document.entries()
         verify = context.tarkeep.verify
-        with verify.in_order(document.entries()) as local:
-            judged = verify.against(local, context.profile(document.profile), principal=principal)
+        with closing(verify(entries, lambda: context.profile(document.profile), principal=principal)) as judged:
             return written(context.tarkeep.scratch, judged, original_report, with_issues=True)
 
     return await context.compare(request, compare)
@@ -170,7 +171,7 @@ async def statistics(request: Request) -> Response:
         return {
             "status": "success",
             "timestamp": rfc3339(context.tarkeep.clock.now()),
-            **original_statistics(context.tarkeep.summarise.by_type(principal=principal_of(request))),
+            **original_statistics(context.tarkeep.summarise_types(principal=principal_of(request))),
         }
 
     return await context.answer(collect)

@@ -65,6 +65,7 @@ class Point(msgspec.Struct):
     state: str
     restorable: bool
     sound: bool
+    distrust: str | None
     gaps: int
     fidelity: str
     evidence: str
@@ -125,7 +126,7 @@ async def show_point(request: Request) -> Response:
         )
         path = [archive_reference(archive.id) | {"size": archive.size_bytes} for archive in point.archives]
         parent = next((one for one in point.archives if one.id == point.link.parent), None)
-        fit = None if parent is None else context.tarkeep.link_archives.compared(point.archive, parent)
+        fit = None if parent is None else context.tarkeep.links.compared(point.archive, parent)
         names = [] if fit is None else [path_text(name) for name in fit.examples]
         missing = {"count": 0 if fit is None else fit.unresolved, "names": names}
         return {"profile": id.profile} | told | {"not_archived": missing, "path": path}
@@ -223,6 +224,7 @@ def _point(
         archive.state.value,
         standing.is_restorable,
         standing.is_sound,
+        standing.distrust or None,
         standing.seen.gaps,
         standing.fidelity.value,
         standing.evidence.value,

@@ -15,7 +15,8 @@ from ....domain.chains.standing import Fidelity
 from ....domain.tar.members import Member, MemberType
 from ....domain.text.paths import path_text
 from ....domain.text.times import rfc3339
-from ....domain.usecases.looking.browse_tree import ShownPage, TreeEntry
+from ....domain.usecases.looking.browse_tree import TreeEntry
+from ....domain.usecases.looking.pages import ShownPage
 from ....domain.usecases.restoring.open_point import OpenedPoint
 from ..answers.archives import archive_reference, nanoseconds_rfc3339, passed_over_json
 from ..answers.conditional import Representation
@@ -95,12 +96,12 @@ async def tree(request: Request) -> Response:
     if asked == "true":
         return await _listing(
             request,
-            lambda context, opened, limit, after: context.tarkeep.browse_tree.everything(opened, path, limit, after),
+            lambda context, opened, limit, after: context.tarkeep.list_tree(opened, path, limit, after),
             path,
         )
     return await _listing(
         request,
-        lambda context, opened, limit, after: context.tarkeep.browse_tree.directory(
+        lambda context, opened, limit, after: context.tarkeep.list_directory(
             opened, path, limit, after and after.rpartition(b"/")[2]
         ),
         path,
@@ -114,7 +115,7 @@ async def find(request: Request) -> Response:
     pattern = requested_path(text, "name")
     return await _listing(
         request,
-        lambda context, opened, limit, after: context.tarkeep.browse_tree.search(opened, pattern, limit, after),
+        lambda context, opened, limit, after: context.tarkeep.search_tree(opened, pattern, limit, after),
         b"",
     )
 
@@ -235,7 +236,7 @@ async def get_member(request: Request) -> Response:
 
     def find_member() -> tuple[BackupArchive, Member]:
         archive = context.tarkeep.find_archive(id.type, id.name, id.profile, principal=principal_of(request))
-        return archive, context.tarkeep.read_member.find(archive, path)
+        return archive, context.tarkeep.find_member(archive, path)
 
     archive, member = await context.run(find_member)
     # two members of one name differ in their position

@@ -85,7 +85,7 @@ async def describe(request: Request) -> Response:
         "Tus-Extension": tus_headers.EXTENSIONS,
         "Tus-Checksum-Algorithm": ",".join(algorithm.value for algorithm in ChecksumAlgorithm),
     }
-    limit = Context.of(request).tarkeep.receive.admit.max_bytes
+    limit = Context.of(request).tarkeep.admission.max_bytes
     if limit is not None:
         headers["Tus-Max-Size"] = str(limit)
     return Response(status_code=204, headers=headers)

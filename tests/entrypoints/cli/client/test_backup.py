@@ -141,7 +141,7 @@ def test_a_dump_beyond_the_servers_limit_says_where_it_ended_and_what_to_set(hom
     assert warning in planned.stderr
     assert warning in ran.stderr
     assert "this dump goes on after byte 10485760, which is the last that the server takes" in ran.stderr
-    assert "raise max_upload_bytes there" in ran.stderr
+    assert "raise max_upload_bytes on the server" in ran.stderr
 
 
 def test_by_default_only_a_form_has_a_limit(live: LiveServer) -> None:

@@ -126,7 +126,7 @@ def test_json_says_the_same_for_programs(machine: Machine) -> None:
     lines = [json.loads(line) for line in machine.run("push", "json", "--json").stdout.splitlines()]
 
     assert [line["status"] for line in lines[:-1]] == ["sent"]
-    nothing = dict.fromkeys(("repaired", "already-there", "conflict", "failed", "unfinished", "unusable"), 0)
+    nothing = dict.fromkeys(("repaired", "already-there", "pruned", "conflict", "failed", "unfinished", "unusable"), 0)
     assert lines[-1] == {"summary": True, "sent": 1, **nothing}
     verified = [json.loads(line) for line in machine.run("verify", "json", "--json").stdout.splitlines()]
     assert verified[0] == {"status": "synced", "type": "FULL", "name": "a.tar.gz"}
@@ -286,7 +286,7 @@ def test_ctrl_c_does_not_wait_for_a_silent_server(machine: Machine) -> None:
         said, told = waiting.communicate(timeout=60)
 
     assert waiting.returncode == 130
-    assert "run the same command again to go on" in told
+    assert "run the same command again to continue" in told
     assert said.endswith("0 stored, 0 stored already, 0 failed, 1 unfinished\n")
 
 

@@ -88,8 +88,8 @@ def test_all_but_what_is_in_it_comes_back(chain: Chain, harm: Callable[[Path], N
 
     assert (code, seen) == (3, without(chain.dumps[-1].live, IN_ONE))
     for path in IN_ONE:
-        assert f"{path.decode()} cannot be given back: its content is in INC/{chain.dumps[1].name}" in said
-    assert "2 names of it could not be given back; all else was given back" in said
+        assert f"{path.decode()} cannot be restored: its content is in INC/{chain.dumps[1].name}" in said
+    assert "2 names could not be restored; everything else was restored" in said
     assert not chain.beside.exists()
     assert chain.restore("--overwrite", "--allow-gaps", "--check")[0] == 3
 
@@ -102,14 +102,14 @@ def test_who_does_not_ask_for_it_is_told_of_it(chain: Chain) -> None:
     code, seen, said = chain.restore()
 
     assert (code, seen) == (1, {})
-    assert "tarkeep restore --allow-gaps restores it all the same: 2 names lack" in said
+    assert "tarkeep restore --allow-gaps restores it anyway: 2 names are missing" in said
     assert "tarkeep restore --allow-gaps" in chain.machine.run("points", chain.profile).stderr
     listed = chain.machine.run("ls", chain.profile, "--recursive", "--null")
-    assert "2 names of it cannot be given back" in listed.stderr
+    assert "2 names cannot be restored" in listed.stderr
     assert set(os.fsencode(listed.stdout).split(b"\0")) >= IN_ONE
     code, seen, said = chain.restore("--dry-run", "--allow-gaps")
     assert (code, seen) == (3, {})
-    assert "2 names of it cannot be given back; all else can be" in said
+    assert "2 names cannot be restored; everything else can be" in said
 
 
 def test_a_part_that_lies_elsewhere_is_given_as_ever(chain: Chain) -> None:
@@ -122,7 +122,7 @@ def test_a_part_that_lies_elsewhere_is_given_as_ever(chain: Chain) -> None:
     assert (code, seen[b"root/full"], said) == (0, live[b"root/full"], "")
     code, _, said = chain.restore("--path", "root/d", "--overwrite")
     assert code == 1
-    assert "restores it all the same: 1 name lacks" in said
+    assert "restores it anyway: 1 name is missing" in said
     assert chain.restore("--path", "root/d", "--overwrite", "--dry-run")[0] == 1
     code, seen, said = chain.restore("--path", "root/d", "--overwrite", "--allow-gaps", "--check")
     assert code == 3
@@ -131,7 +131,7 @@ def test_a_part_that_lies_elsewhere_is_given_as_ever(chain: Chain) -> None:
         b"root/d/new-two",
         b"root/d/new-three",
     }
-    assert "1 name of it could not be given back" in said
+    assert "1 name could not be restored" in said
     assert chain.restore("--path", "root/d", "--allow-gaps", "--dry-run")[0] == 3
 
 
@@ -150,9 +150,9 @@ def test_names_that_are_many_are_in_a_file_beside(
 
     assert (code, len(lacking)) == (3, 1501)
     assert seen == without(chain.dumps[-1].live, lacking)
-    assert said.count("cannot be given back: ") == 20
-    assert "1481 more names that lack or may be out of date" in said
-    assert f"1501 names of it could not be given back; all else was given back; {chain.beside} names all" in said
+    assert said.count("cannot be restored: ") == 20
+    assert "1481 more names that are missing or may be out of date" in said
+    assert f"1501 names could not be restored; everything else was restored; {chain.beside} names all" in said
     lines = chain.beside.read_bytes().splitlines()
     assert {line.partition(b"\t")[0] for line in lines} == lacking
     assert len(lines) == 1501
@@ -174,18 +174,18 @@ def test_what_is_older_than_a_missing_archive_is_told(
 
     refused = chain.restore()
     assert refused[:2] == (1, {})
-    assert "1 name lacks, 3 names may be out of date" in refused[2]
+    assert "1 name is missing, 3 names may be out of date" in refused[2]
     assert machine.run("ls", profile).returncode == 1
     listed = machine.run("ls", profile, "--allow-gaps", "--recursive")
     assert listed.returncode == 0
-    assert "1 name of it cannot be given back and 3 names of it may be out of date" in listed.stderr
+    assert "1 name cannot be restored and 3 names may be out of date" in listed.stderr
 
     code, seen, said = chain.restore("--allow-gaps", "--check")
     assert code == 3
     assert seen == without(dumps[-1].live, {b"root/d/new-one"}) | {b"root/one": ("file", b"one as of the full\n")}
-    assert "root/d/new-one cannot be given back: its content is in no stored archive" in said
+    assert "root/d/new-one cannot be restored: its content is in no stored archive" in said
     assert "root/one may be out of date: its content is that of FULL/" in said
-    assert "1 name of it could not be given back and 3 names of it may be out of date; all else was given back" in said
+    assert "1 name could not be restored and 3 names may be out of date; everything else was restored" in said
 
 
 def test_rot_met_in_the_middle_breaks_the_tar_off_and_the_client_begins_anew(
@@ -210,7 +210,7 @@ def test_rot_met_in_the_middle_breaks_the_tar_off_and_the_client_begins_anew(
         code, seen, said = chain.restore("--merged", "--allow-gaps")
         assert "the restore begins anew" in said
         assert (code, seen) == (3, without(dumps[-1].live, {b"root/b"}))
-        assert "1 name of it could not be given back" in said
+        assert "1 name could not be restored" in said
 
         content = bytearray(chain.file(0).read_bytes())
         content[-1000] ^= 16

@@ -153,7 +153,7 @@ def test_who_is_refused_is_told_the_way_out(chain: Chain) -> None:
         refused = chain.machine.client.get(f"{chain.machine.url}/{what}")
         assert code(refused) == (409, "not-restorable")
         assert (refused.json()["gaps"], refused.json()["uncertain"]) == (2, 0)
-        assert "with allow_gaps=1 it is given all the same: 2 names lack" in refused.json()["detail"]
+        assert "allow_gaps=1 gives it anyway: 2 names are missing" in refused.json()["detail"]
     assert chain.ask("tree").headers["Tarkeep-Gaps"] == "2"
     assert chain.ask("find", name="new").headers["Tarkeep-Gaps"] == "2"
 
@@ -168,7 +168,7 @@ def test_the_plan_is_what_is_given(chain: Chain) -> None:
     assert [step["name"] for step in plan["steps"]] == [dump.name for dump in chain.dumps]
     assert chain.machine.client.get(plan["gaps_url"]).json()["gaps"] == 2
     for name in IN_ONE:
-        assert any(f"{name.decode()} cannot be given back: its content" in warning for warning in plan["warnings"])
+        assert any(f"{name.decode()} cannot be restored: its content" in warning for warning in plan["warnings"])
     assert code(chain.ask("plan", path="root/d")) == (409, "not-restorable")
     assert chain.ask("plan", path="root/d", allow_gaps="1").json()["gaps"] == 1
     assert chain.ask("plan", path="root/three").json()["gaps"] == 0

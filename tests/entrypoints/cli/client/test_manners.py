@@ -11,7 +11,6 @@ import socket
 import ssl
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +20,7 @@ from attrs import frozen
 
 from tarkeep.entrypoints.cli.main import CLIENT_COMMANDS
 from tarkeep.entrypoints.cli.terminal import bars
+from tests.support.listening import listening
 from tests.support.machine import LARGE, MIB, Machine, keep_the_tree, some, store
 from tests.support.server import LiveServer
 from tests.support.stub_server import Answer, stub_server
@@ -252,7 +252,7 @@ def test_without_a_profile_it_is_asked_for(machine: Machine) -> None:
 
     assert (nowhere.returncode, in_its_place.returncode) == (2, 2)
     assert "set TARKEEP_PROFILE, or profile = ... in" in nowhere.stderr
-    assert "the name of a profile comes before it" in in_its_place.stderr
+    assert "put the name of a profile before it" in in_its_place.stderr
 
 
 @pytest.mark.parametrize("way", ["variable", "file", "file of the settings", "command", "command of the settings"])
@@ -335,8 +335,8 @@ def problem(status: int, code: str, detail: str, **headers: str) -> Answer:
         Met(Answer(200), 1, "a Tarkeep server?", ("verify", "laptop", "--backup-dir", ".")),
         Met(Answer(200), 1, "a Tarkeep server?", ("push", "laptop", "-", "--name", "a.tar.gz", "--type", "INC")),
         Met(Answer(301, b"", {"Location": "https://b.example/"}), 1, "points to https://b.example/; use the address"),
-        Met(problem(401, "unauthorized", "a token is needed"), 12, "a token is needed; put the right token into"),
-        Met(Answer(401, b"<html>"), 12, "put the right token into TARKEEP_TOKEN"),
+        Met(problem(401, "unauthorized", "a token is needed"), 12, "a token is needed; put a valid token into"),
+        Met(Answer(401, b"<html>"), 12, "put a valid token into TARKEEP_TOKEN"),
         Met(problem(403, "insufficient-scope", "this token cannot list"), 12, "this token cannot list"),
         Met(problem(404, "not-found", "no such thing"), 1, "no such thing"),
         Met(problem(503, "shutting-down", "stopping"), 14, "stopping; run the same command again later"),
@@ -356,13 +356,13 @@ def problem(status: int, code: str, detail: str, **headers: str) -> Answer:
         Met(
             problem(507, "insufficient-storage", "the server needs 9 bytes"),
             1,
-            "make room on the server, then run the same command again",
+            "free space on the server, then run the same command again",
             ("push", "laptop", "-", "--name", "full.tar.gz", "--type", "full"),
         ),
         Met(
             problem(413, "too-large", "larger than 9 bytes"),
             1,
-            "max_upload_bytes on the server is the limit",
+            "the limit is max_upload_bytes on the server",
             ("push", "laptop", "-", "--name", "full.tar.gz", "--type", "full"),
         ),
     ],
@@ -383,25 +383,13 @@ def test_what_a_server_answers_is_told_with_what_to_do(machine: Machine, met: Me
 @contextmanager
 def chatter(words: bytes) -> Iterator[str]:
     """Something on a port that is no HTTP server."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
 
-        def answer() -> None:
-            while True:
-                try:
-                    connection, _ = listener.accept()
-                except OSError:
-                    return
-                with connection:
-                    connection.recv(65536)
-                    connection.sendall(words)
+    def answer(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(words)
 
-        thread = threading.Thread(target=answer)
-        thread.start()
-        try:
-            yield f"127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            listener.shutdown(socket.SHUT_RDWR)
-            thread.join()
+    with listening(answer) as port:
+        yield f"127.0.0.1:{port}"
 
 
 @pytest.mark.parametrize(
@@ -421,7 +409,7 @@ def test_no_server_is_told_with_where_it_was_looked_for(machine: Machine, url: s
 
     assert ran.returncode == 14
     assert said.replace("CHATTER", place) in ran.stderr
-    assert "see that it runs there and --server is right, then run the same command again" in ran.stderr
+    assert "check that the server is running and --server is right, then run the same command again" in ran.stderr
     assert "secret" not in ran.stderr
 
 
@@ -443,7 +431,7 @@ def test_a_certificate_that_nobody_signed_is_told_at_once(machine: Machine, tmp_
         taken = machine.run("stats", environment=trusted)
 
     assert refused.returncode == 1
-    assert "is not trusted: self-signed certificate; --cacert names a file" in refused.stderr
+    assert "is not trusted: self-signed certificate; give its issuer's certificate with --cacert" in refused.stderr
     assert "again in" not in refused.stderr
     assert taken.returncode == 0, taken.stderr
 
@@ -451,7 +439,7 @@ def test_a_certificate_that_nobody_signed_is_told_at_once(machine: Machine, tmp_
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (["push", "laptop", "gone.tar.gz"], 2, "gone.tar.gz: neither folder nor name says FULL, INC or DIFF"),
+        (["push", "laptop", "gone.tar.gz"], 2, "gone.tar.gz: neither its folder nor its name shows FULL, INC or DIFF"),
         (["push", "laptop", "full_gone.tar.gz"], 2, "full_gone.tar.gz: No such file or directory"),
         (["push", "laptop", "FULL/folder.tar.gz"], 1, "folder.tar.gz cannot be used: it is a folder, not an archive"),
         (["push", "laptop", "FULL/_first.tar.gz"], 2, "archive name '_first.tar.gz' "),

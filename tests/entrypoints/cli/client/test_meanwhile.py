@@ -121,7 +121,7 @@ def test_settings_files_that_have_no_end_are_refused(machine: Machine, option: s
         os.close(held_open)
 
     assert ran.returncode == 2
-    assert ("nothing came out of it for 10 s" if file == "pipe" else "it is larger than") in ran.stderr
+    assert ("it gave no data for 10 s" if file == "pipe" else "it is larger than") in ran.stderr
 
 
 def test_a_settings_file_may_be_a_pipe_of_the_shell(machine: Machine, live: LiveServer) -> None:
@@ -185,7 +185,7 @@ def test_an_interrupt_ends_what_nothing_else_can(machine: Machine) -> None:
     _, told = stuck.communicate(timeout=60)
 
     assert stuck.returncode == 130
-    assert told == "tarkeep: interrupted; nothing was changed, run the same command again\n"
+    assert told == "tarkeep: interrupted; nothing was changed; run the same command again\n"
 
 
 def test_an_interrupt_that_python_could_not_raise_comes_again(machine: Machine) -> None:

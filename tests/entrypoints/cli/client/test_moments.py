@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tarkeep.entrypoints.cli.main import CLIENT_COMMANDS
-from tarkeep.entrypoints.cli.shared.moments import moment_of
+from tarkeep.entrypoints.cli.shared.moments import moment_ahead, moment_of
 from tests.support.machine import Machine, keep_the_tree
 
 NOW = datetime(2026, 11, 28, 10, 0)  # in Paris, an hour ahead of UTC in winter and two in summer
@@ -25,6 +25,32 @@ def in_paris(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     monkeypatch.undo()
     time.tzset()
+
+
+@pytest.mark.usefixtures("in_paris")
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("today", "2026-11-28T22:59:59.999999"),
+        ("tomorrow", "2026-11-29T22:59:59.999999"),
+        ("9:05", "2026-11-29T08:05:00"),  # the next one
+        ("14:30", "2026-11-28T13:30:00"),
+        ("30d", "2026-12-28T09:00:00"),
+        ("6m", "2027-05-28T09:00:00"),
+        ("In 2 weeks", "2026-12-12T09:00:00"),
+        ("in an hour", "2026-11-28T10:00:00"),
+        ("2027-12-31", "2027-12-31T22:59:59.999999"),
+        ("2027-07-01T12:00:00Z", "2027-07-01T12:00:00"),
+    ],
+)
+def test_the_end_of_something_lies_ahead(text: str, meant: str) -> None:
+    assert moment_ahead(text, NOW) == datetime.fromisoformat(meant).replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize("text", ["yesterday", "2 days ago", "-3d", "in 2 fortnights", "30", "soon", "in 999999 years"])
+def test_what_has_been_ends_nothing(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        moment_ahead(text, NOW)
 
 
 @pytest.mark.usefixtures("in_paris")

@@ -139,7 +139,7 @@ def test_an_interrupted_pull_says_how_to_go_on(machine: Machine, live: LiveServe
     said, told = slow.communicate(timeout=60)
 
     assert slow.returncode == 130
-    assert "interrupted; what has been transferred is kept, run the same command again to go on" in told
+    assert "interrupted; what has been transferred is kept; run the same command again to continue" in told
     assert json.loads(said.splitlines()[-1])["unfinished"] == 1
     assert part.stat().st_size >= MIB
     assert machine.run("pull", profile).returncode == 0

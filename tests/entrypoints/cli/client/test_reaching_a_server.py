@@ -5,13 +5,13 @@ from __future__ import annotations
 import socket
 import ssl
 import subprocess
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
+from tests.support.listening import listening
 from tests.support.machine import Machine
 from tests.support.server import LiveServer, live_server
 from tests.support.stub_server import Answer, stub_server
@@ -47,28 +47,17 @@ def test_http_to_a_server_that_speaks_https_is_told(machine: Machine, secured: L
 def proxy_with_a_page(context: ssl.SSLContext) -> Iterator[str]:
     """What nginx does on a port of https: a handshake to whoever begins one, a page with 400 to everybody else."""
     page = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 6\r\nConnection: close\r\n\r\n<html>"
-    with socket.create_server(("127.0.0.1", 0)) as listener:
 
-        def answer() -> None:
-            while True:
-                try:
-                    connection, _ = listener.accept()
-                except OSError:
-                    return
-                with connection, suppress(OSError):
-                    if connection.recv(1, socket.MSG_PEEK) == b"\x16":
-                        context.wrap_socket(connection, server_side=True).close()
-                    else:
-                        connection.recv(65536)
-                        connection.sendall(page)
+    def answer(connection: socket.socket) -> None:
+        with suppress(OSError):
+            if connection.recv(1, socket.MSG_PEEK) == b"\x16":
+                context.wrap_socket(connection, server_side=True).close()
+            else:
+                connection.recv(65536)
+                connection.sendall(page)
 
-        thread = threading.Thread(target=answer)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            listener.shutdown(socket.SHUT_RDWR)
-            thread.join()
+    with listening(answer) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 def test_a_proxy_that_answers_http_on_its_port_of_https_is_told(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.harm import put_instead
 from tests.support.machine import LARGE, Machine, shorten, some, stored
 from tests.support.server import LiveServer
 
@@ -93,7 +94,7 @@ def test_what_cannot_be_looked_at_is_not_nothing(machine: Machine, profile: str,
         assert f"{machine.backups / place} cannot be used: " in ran.stderr
         assert "Traceback" not in ran.stderr
     status = machine.run("status", profile).stdout
-    assert status.splitlines()[-1] == f"1 could not be looked at here; what could be is safe on {machine.url}"
+    assert status.splitlines()[-1] == f"1 could not be read here; all others are safe on {machine.url}"
     deletable = machine.run("verify", profile, "--safe-to-delete")
     assert (deletable.returncode, deletable.stdout) == (3, f"{machine.backups}/FULL/a.tar.gz\n")
     lines = [json.loads(line) for line in machine.run("verify", profile, "--json").stdout.splitlines()]
@@ -146,14 +147,4 @@ def test_other_bytes_with_the_size_and_times_of_those_before_are_seen(machine: M
 
 def _spoil(path: Path, how: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    match how:
-        case "dead link":
-            path.symlink_to("/nowhere/at/all")
-        case "loop":
-            path.symlink_to(path.name)
-        case "file":
-            path.touch()
-        case "folder":
-            path.mkdir()
-        case "pipe":
-            os.mkfifo(path)
+    put_instead(path, how)

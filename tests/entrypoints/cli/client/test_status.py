@@ -89,7 +89,7 @@ def test_nothing_here_is_nothing_to_lose(machine: Machine, live: LiveServer, pro
 
     ran = machine.run("status", profile)
     assert ran.returncode == 0
-    assert ran.stdout.splitlines()[-1] == f"nothing lies here that could be safe on {machine.url}"
+    assert ran.stdout.splitlines()[-1] == f"there is no local archive that could be safe on {machine.url}"
 
 
 def test_a_profile_that_nobody_knows_is_told(machine: Machine, live: LiveServer, profile: str) -> None:
@@ -108,7 +108,7 @@ def test_a_profile_that_nobody_knows_is_told(machine: Machine, live: LiveServer,
         assert ran.returncode == 13
         assert f"nothing of a profile {slip} is stored yet" in ran.stderr
     assert f"did you mean {profile}-laptop?" in first["status"].stderr
-    assert "tarkeep stats shows the profiles there are" in first["verify"].stderr
+    assert "tarkeep stats shows the existing profiles" in first["verify"].stderr
 
 
 def test_no_server_is_14_and_a_closed_door_12(machine: Machine, profile: str) -> None:

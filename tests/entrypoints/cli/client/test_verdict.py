@@ -107,5 +107,5 @@ def test_a_verdict_that_nobody_gives_is_told(home: Machine, profile: str) -> Non
     ran = home.run("backup", profile, str(home.tree), *options)
 
     assert ran.returncode == 3
-    assert ": stored, but whether it restores could not be asked: tar ended with 64" in ran.stderr
+    assert ": stored, but the server did not say whether it restores: tar ended with 64" in ran.stderr
     assert "2 of 2 points can be restored" in home.run("points", profile).stdout

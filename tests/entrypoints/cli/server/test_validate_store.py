@@ -68,7 +68,7 @@ def test_a_broken_promise_is_told_in_words(capsys: pytest.CaptureFixture[str]) -
         "        OSError: [Errno 5] Input/output error",
     ]
     assert "ok      A side-car is replaced only by a caller that knows its present content." in lines
-    assert lines[-1] == "file:///srv: 4 of 14 promises kept"
+    assert lines[-1] == "file:///srv: 5 of 18 promises kept"
 
 
 def test_what_cannot_be_published_is_told_of_every_promise(capsys: pytest.CaptureFixture[str]) -> None:
@@ -76,7 +76,7 @@ def test_what_cannot_be_published_is_told_of_every_promise(capsys: pytest.Captur
     store = FaultyStore(fault=Fault("publish", PermissionError(13, "Permission denied")))
 
     assert told("file:///srv", ValidateStore(lambda: nullcontext(store))()) == 1
-    assert capsys.readouterr().out.count("Permission denied") >= 12
+    assert capsys.readouterr().out.count("Permission denied") >= 16
 
 
 def test_where_nothing_can_be_written_is_told(tmp_path: Path) -> None:

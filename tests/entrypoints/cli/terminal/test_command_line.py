@@ -175,7 +175,7 @@ def test_a_rebuild_tells_what_it_left_out_and_what_to_do(tmp_path: Path) -> None
 
     assert wrong.returncode == 3
     assert "left out: document/FULL/a.tar.gz" in wrong.stdout
-    assert "remove a side-car that is wrong" in wrong.stdout
+    assert "remove a wrong side-car" in wrong.stdout
     assert mended.returncode == 0
     assert "described anew, had no side-car; it is not a whole .tar.gz: document/FULL/a.tar.gz" in mended.stdout
 

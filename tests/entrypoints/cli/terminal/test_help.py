@@ -108,13 +108,13 @@ def test_help_is_had_as_in_other_programs() -> None:
         ("restore p --into", "--into needs a value; see tarkeep restore --help"),
         ("cat p", "tarkeep cat needs PATH; see tarkeep cat --help"),
         ("push --jobs x", "--jobs must be a whole number, not 'x'"),
-        ("push --jobs 1 --jobs 2", "--jobs is given more than once, and only one can count"),
+        ("push --jobs 1 --jobs 2", "--jobs is given more than once; give it once"),
         ("serve --upload-idle-hours x", "--upload-idle-hours must be a number, not 'x'"),
         ("serve --max-upload-bytes 5X", "--max-upload-bytes: '5X' is not a size such as 524288000, 500M or 20G"),
         ("backup p . --type ful", "--type must be auto, full, inc or diff, not 'ful'; did you mean full?"),
         ("completion tcsh", "SHELL must be bash, zsh or fish, not 'tcsh'"),
         ("help pusch", "there is no command 'pusch'; did you mean push? See tarkeep --help"),
-        ("--json list", "--json stands behind the command that it is for, as in tarkeep COMMAND --json"),
+        ("--json list", "--json belongs after the command, as in tarkeep COMMAND --json"),
     ],
 )
 def test_what_is_wrong_is_said_in_a_sentence(words: str, said: str) -> None:

@@ -27,7 +27,7 @@ ERRORS_FULL = ("sh", "-c", 'exec "$@" 2>/dev/full', "sh")
 def told(text: str) -> str:
     """*text*, which is an error if it is one of the program's own."""
     assert "Traceback" not in text
-    assert "fault of tarkeep" not in text
+    assert "bug in tarkeep" not in text
     return text
 
 

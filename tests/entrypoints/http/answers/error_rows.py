@@ -15,8 +15,10 @@ from collections.abc import Callable
 
 from attrs import field, frozen
 
+from tarkeep.domain.errors.archives import ArchiveProtected
 from tarkeep.domain.errors.capacity import BackendUnavailable, CatalogBusy, InsufficientStorage, ReadOnly
 from tarkeep.domain.errors.settings import FormatUnknown
+from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tests.support.archives import digests_of, make_targz
 from tests.support.faulty import Fault
 from tests.support.forms import NAME, field_part, file_part, form, form_headers
@@ -472,6 +474,7 @@ ROWS = [
 ]
 
 PUT_NEW = ("PUT", PLACE + "new.tar.gz")
+HELD = ArchiveId("table", BackupType.FULL, "held.tar.gz")
 FAULT_ROWS = [
     FaultRow(507, "insufficient-storage", Fault("write", InsufficientStorage()), *PUT_NEW, part="store"),
     FaultRow(507, "insufficient-storage", Fault("seal", InsufficientStorage(10, 5)), *PUT_NEW, part="store"),
@@ -485,6 +488,7 @@ FAULT_ROWS = [
     FaultRow(503, "read-only", Fault("begin", ReadOnly()), "GET", "/readyz", part="store"),
     FaultRow(503, "backend-unavailable", Fault("publish", BackendUnavailable("store", "gone")), *PUT_NEW, "store"),
     FaultRow(503, "backend-unavailable", Fault("read", BackendUnavailable("store")), "GET", STORED_PLACE, "store"),
+    FaultRow(409, "held", Fault("publish", ArchiveProtected(HELD, ("hold audit: it is needed",))), *PUT_NEW, "store"),
     FaultRow(500, "internal-error", Fault("page", RuntimeError("SELECT * FROM /srv/secret")), "GET", "/list"),
     FaultRow(500, "internal-error", Fault("publish", OSError(5, "I/O error", "/srv/secret")), *PUT_NEW, "store"),
     FaultRow(500, "internal-error", Fault("totals", FormatUnknown("/srv/secret")), "GET", "/stats"),

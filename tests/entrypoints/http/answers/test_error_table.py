@@ -10,6 +10,7 @@ import re
 import socket
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from tarkeep.adapters.filesystem.archive_sums import MemorySums
 from tarkeep.adapters.filesystem.seek_indexes import MemorySeekIndexes
 from tarkeep.adapters.memory.catalog import MemoryCatalog
 from tarkeep.adapters.memory.member_records import MemoryMemberRecords
+from tarkeep.adapters.memory.scrub_table import MemoryScrubTable
 from tarkeep.adapters.memory.store import MemoryArchiveStore
 from tarkeep.adapters.memory.upload_sessions import MemoryUploadSessions
 from tarkeep.adapters.process.clock_and_ids import RandomIds, SystemClock
@@ -38,6 +40,7 @@ from tarkeep.entrypoints import http
 from tarkeep.entrypoints.http.answers import problems
 from tarkeep.entrypoints.http.app import create_app
 from tarkeep.entrypoints.settings.server import StorageSettings
+from tarkeep.entrypoints.wiring.jobs import ScrubPlan
 from tarkeep.entrypoints.wiring.tarkeep import Tarkeep, assemble, reading
 from tests.entrypoints.http.answers.error_rows import (
     FAULT_ROWS,
@@ -57,8 +60,8 @@ from tests.support.raw_http import Answer, parse_answers, receive_to_end, reques
 from tests.support.server import LiveServer, in_process, live_server
 
 SECRET = re.compile(r"Traceback|\.py\b|SELECT|INSERT|sqlite|/srv|/tmp|/archives/|staging|0x[0-9a-f]{6,}")
-# covered by tests of this file that are not rows of a table; the last ones by test_resumable_uploads, _access and
-# _quotas
+# covered by tests of this file that are not rows of a table; the last ones by test_resumable_uploads, _access, _quotas
+# and test_retention, and test_jobs
 ALSO_HERE = {
     (500, "archive-corrupt"),
     (400, "upload-interrupted"),
@@ -68,6 +71,17 @@ ALSO_HERE = {
     (401, "unauthorized"),
     (507, "quota-exceeded"),
     (403, "insufficient-scope"),
+    (409, "plan-changed"),
+    (409, "prune-paused"),
+    (409, "not-in-trash"),
+    (409, "locked"),
+    (409, "marks-unreadable"),
+    (409, "hold-exists"),
+    (409, "over-already"),
+    (409, "job-running"),
+    (409, "no-policy"),
+    (409, "too-long"),
+    (410, "removed"),
 }
 # Starlette raises only 404 and 405 for our routes; this is for other HTTPExceptions that a later version may raise
 NEVER_MET = {"bad-request"}
@@ -144,10 +158,11 @@ def tarkeep_over(
         clock=SystemClock(),
         ids=RandomIds(),
         names=names or ProcessNameLocks(),
+        scrub_plan=ScrubPlan(MemoryScrubTable(list)),
         max_bytes=1 << 20,
         sessions=MemoryUploadSessions(),
         upload_locks=ProcessUploadLocks(),
-        unpacker=TargzUnpacker(read.surely, MemorySeekIndexes()),
+        unpacker=TargzUnpacker(partial(read, sums_first=True), MemorySeekIndexes()),
         pack=gzipped,
         token_store=None,
     )

@@ -6,7 +6,7 @@ import pytest
 
 from tarkeep.adapters.http.chains import HttpChains
 from tarkeep.domain.errors.archives import ReceiveInProgress
-from tarkeep.domain.errors.capacity import BackendUnavailable, CatalogBusy, ReadOnly
+from tarkeep.domain.errors.capacity import BackendUnavailable, CatalogBusy, CatalogDamaged, ReadOnly
 from tarkeep.domain.errors.content import UploadInterrupted
 from tarkeep.domain.errors.uploads import OffsetMismatch, TooManyUploads, UploadLocked
 from tarkeep.domain.tarkeep_error import TarkeepError
@@ -17,6 +17,7 @@ from tests.support.stub_server import Answer, stub_server
 
 PASSING = {
     BackendUnavailable,
+    CatalogDamaged,
     CatalogBusy,
     ReadOnly,
     ReceiveInProgress,

@@ -28,7 +28,16 @@ from tests.support.server import LiveServer, in_process, live_server
 from tests.support.tars import END, gz, member
 
 HERE = "http://127.0.0.1"  # an open server answers only to its own names
-NAMES = {"profile": "host", "type": "FULL", "name": "a.tar.gz", "path": "a", "id": "x", "upload": "x"}
+NAMES = {
+    "profile": "host",
+    "type": "FULL",
+    "name": "a.tar.gz",
+    "path": "a",
+    "id": "x",
+    "upload": "x",
+    "hold": "audit",
+    "job": "purge",
+}
 EXPECTED = {
     "x-content-type-options": "nosniff",
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",

@@ -137,7 +137,7 @@ def test_the_list_says_what_each_token_is_for(tmp_path: Path) -> None:
         (["--scope", "push", "--profile", "a/b"], 2, "not a pattern of profile names"),
         (["--scope", "push", "--profile", "x", "--network", "10.0.0.1/8"], 2, "host bits"),
         (["--scope", "push", "--profile", "x", "--expires", "soon"], 2, "2027-12-31"),
-        (["--scope", "push", "--profile", "x", "--expires", "2020-01-01"], 2, "over already"),
+        (["--scope", "push", "--profile", "x", "--expires", "2020-01-01"], 2, "in the past"),
         (["--scope", "push", "--profile", "x", "--store", "memory:"], 2, "data directory"),
     ],
 )
@@ -157,7 +157,7 @@ def test_what_is_not_there_cannot_be_revoked(tmp_path: Path) -> None:
     ran = tarkeep("token", "revoke", "nothing", "--data", str(tmp_path / "data"))
 
     assert ran.returncode == 10
-    assert "tarkeep token list shows them" in ran.stderr
+    assert "tarkeep token list shows the tokens" in ran.stderr
 
 
 def test_the_log_of_writes_is_checked_beside_the_server(tmp_path: Path) -> None:
@@ -194,7 +194,7 @@ def test_a_kept_head_tells_a_cut_log_from_a_whole_one(tmp_path: Path) -> None:
     for no_head in ("", "zz", head.stdout.strip()[:12], head.stdout.strip() + "0"):
         misspelt = tarkeep("audit", "verify", "--data", str(data), "--head", no_head)
         assert (misspelt.returncode, misspelt.stdout) == (2, "")
-        assert "is no digest" in misspelt.stderr
+        assert "is not a digest" in misspelt.stderr
     (data / "audit.log").write_bytes(b"")
     made_token(data, "push")
     cut = tarkeep("audit", "verify", "--data", str(data), "--head", head.stdout.strip())
@@ -228,9 +228,9 @@ def test_an_old_log_is_told_to_be_proven_since_its_key_alone(tmp_path: Path) -> 
 
     assert (old.returncode, keyed.returncode, keyless.returncode, elsewhere.returncode) == (0, 0, 1, 0)
     assert "not proven: the log has no key yet" in old.stdout
-    assert "line 1 is older than the key: not proven against who could write the log before 2" in keyed.stdout
-    assert "fixed since then by line 2" in keyed.stdout
-    assert "not proven: the key is not here" in keyless.stdout
+    assert "line 1 is older than the key: not proven against anybody who could write the log before 2" in keyed.stdout
+    assert "protected since then by line 2" in keyed.stdout
+    assert "not proven: the key is missing" in keyless.stdout
     assert elsewhere.stdout == keyed.stdout
 
 
@@ -355,7 +355,7 @@ def test_the_client_pushes_with_a_token_over_tls(
     assert "no profile desktop" in foreign.stderr
     assert other.returncode == unknown.returncode == 1
     assert "its fingerprint is another than the one given" in other.stderr
-    assert "--fingerprint the certificate itself" in unknown.stderr
+    assert "its own SHA-256 with --fingerprint" in unknown.stderr
     assert "again in" not in other.stderr + unknown.stderr
 
 

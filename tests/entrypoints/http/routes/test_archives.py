@@ -49,6 +49,7 @@ def test_a_new_archive_is_created_at_its_path(client: httpx2.Client, profile: st
         "fidelity": "overlay",
         "evidence": "proven",
         "sound": True,
+        "distrust": None,
         "gaps": 0,
         "profile": profile,
         "type": "FULL",
@@ -265,11 +266,19 @@ def test_an_inventory_may_come_as_json_or_line_by_line(client: httpx2.Client, pr
     ended = client.post(target, content=in_blocks(lines.encode() + b"\n\n", 7), headers=by_line).json()
 
     empty: dict[str, object] = {"local_count": 0, "remote_count": 0, "synced": [], "missing_remote": []}
-    empty |= {"extra_remote": [], "differing": [], "unverified": [], "damaged": []}
+    empty |= {"extra_remote": [], "differing": [], "unverified": [], "damaged": [], "pruned": []}
     assert document == {
         "sync_status": "OUT_OF_SYNC",
         "profile": profile,
-        "counts": {"synced": 1, "missing_remote": 1, "extra_remote": 1, "differing": 0, "unverified": 0, "damaged": 0},
+        "counts": {
+            "synced": 1,
+            "missing_remote": 1,
+            "extra_remote": 1,
+            "differing": 0,
+            "unverified": 0,
+            "damaged": 0,
+            "pruned": 0,
+        },
         "types": {
             "FULL": {
                 "local_count": 2,
@@ -280,6 +289,7 @@ def test_an_inventory_may_come_as_json_or_line_by_line(client: httpx2.Client, pr
                 "differing": [],
                 "unverified": [],
                 "damaged": [],
+                "pruned": [],
             },
             "INC": empty,
             "DIFF": empty,

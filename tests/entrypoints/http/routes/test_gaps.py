@@ -66,7 +66,7 @@ def test_all_else_is_given_and_what_is_not_is_named(
         script = client.get(f"{base}/plan?format=sh").text
 
     assert (plan["gaps"], plan["sound"]) == (1, False)
-    assert "1 name of it cannot be given back" in machine.run("points", profile).stdout
+    assert "1 name cannot be restored" in machine.run("points", profile).stdout
     assert any(warning.startswith(path) and why in warning for warning in plan["warnings"])
 
     (tmp_path / "restore.sh").write_text(script)
@@ -78,4 +78,4 @@ def test_all_else_is_given_and_what_is_not_is_named(
     ran = machine.run("restore", profile, "--into", str(tmp_path / "by client"))
     assert (ran.returncode, look_at(tmp_path / "by client")) == (3, REST)
     assert why in ran.stderr
-    assert "1 name of it could not be given back" in ran.stderr
+    assert "1 name could not be restored" in ran.stderr

@@ -255,7 +255,7 @@ def test_verify_sorts_every_name_into_one_bucket(client: httpx2.Client, profile:
     answer = client.post("/verify", json={"profile": profile, "local_backups": {"FULL": local, "INC": []}})
 
     empty: dict[str, object] = {"local_count": 0, "remote_count": 0, "synced": [], "missing_remote": []}
-    empty |= {"extra_remote": [], "differing": [], "unverified": [], "damaged": []}
+    empty |= {"extra_remote": [], "differing": [], "unverified": [], "damaged": [], "pruned": []}
     assert answer.status_code == 200
     assert answer.json() == {
         "status": "success",
@@ -271,6 +271,7 @@ def test_verify_sorts_every_name_into_one_bucket(client: httpx2.Client, profile:
                 "differing": ["differs.tar.gz", "resized.tar.gz"],
                 "unverified": ["silent.tar.gz"],
                 "damaged": [],
+                "pruned": [],
             },
             "INC": {"type": "INC", **empty},
             "DIFF": {"type": "DIFF", **empty},

@@ -35,12 +35,14 @@ def told(client: httpx2.Client, profile: str, what: str, at: str) -> tuple[str, 
     return body["point"]["name"], [one["archive"]["name"] for one in body["passed_over"]]
 
 
-@pytest.mark.parametrize("hours", [None, -1, 1], ids=["latest", "before its receipt", "after its receipt"])
-def test_a_choice_by_time_passes_over_what_is_dated_ahead(dated: tuple[httpx2.Client, str], hours: int | None) -> None:
+@pytest.mark.parametrize("minutes", [None, -1, 1], ids=["latest", "before its receipt", "after its receipt"])
+def test_a_choice_by_time_passes_over_what_is_dated_ahead(
+    dated: tuple[httpx2.Client, str], minutes: int | None
+) -> None:
     """Plans and trees give the reason, and so do the script and the headers of the tar."""
     client, profile = dated
     ahead = "full_2099-01-01_00-00-00.tar.gz"
-    moment = "latest" if hours is None else (datetime.now(UTC) + timedelta(hours=hours)).isoformat()
+    moment = "latest" if minutes is None else (datetime.now(UTC) + timedelta(minutes=minutes)).isoformat()
 
     for what in ("plan", "tree"):
         assert told(client, profile, what, moment) == (f"full_{DAY}.tar.gz", [ahead])

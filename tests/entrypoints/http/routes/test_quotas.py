@@ -227,7 +227,7 @@ def test_what_was_abandoned_keeps_nobody_from_sending(tmp_path: Path) -> None:
     with open_tarkeep(storage) as tarkeep:
         clock = FixedClock(datetime.now(UTC))
         late = evolve(tarkeep.uploads.under_way, clock=clock)
-        expire = evolve(tarkeep.uploads.expire, under_way=late)
+        expire = evolve(tarkeep.uploads.begin.expire, under_way=late)
         begin = evolve(tarkeep.uploads.begin, under_way=late, expire=expire)
         uploads = evolve(tarkeep.uploads, under_way=late, show=ShowUpload(late), begin=begin)
 

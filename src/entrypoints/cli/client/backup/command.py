@@ -56,27 +56,27 @@ def backup(
     """
     Back up a directory: GNU tar dumps what has changed, straight to the server.
 
-    What the dump continues from is the server's to say, and tar's snapshot file is kept there with each archive. So a
-    dump that was not stored is never built on, and a machine installed anew goes on where the old one stopped. What tar
-    makes is called after the time in UTC, such as inc_2025-11-21_09-07-19.tar.gz, and its members begin at the
-    directory's name. It is compressed in gzip members that can be entered one by one, which pigz cannot write.
+    The server decides what the dump continues from, and keeps tar's snapshot file with each archive. So no dump builds
+    on one that was not stored, and a newly installed machine continues where the old one stopped. The archive is named
+    after the time in UTC, such as inc_2025-11-21_09-07-19.tar.gz, and its members begin with the directory's name. It
+    is compressed in independent gzip members, so that reading can begin at any of them; pigz does not write such files.
 
     In the settings file each profile may have a table, [backup.laptop], with directory and any of the options below
-    written with underscores. Exit codes: 0 everything is stored; 1 nothing was; 3 an archive is stored without what
-    could not be read or tar forgot, or on top of one of other files, or it does not restore, or its snapshot file is
-    not stored, so that the next dump continues from the one before, or of several profiles some were not stored; 12 the
-    token may not do all that this takes; 14 the server gave no answer.
+    written with underscores. Exit codes: 0 everything is stored; 1 nothing is stored; 3 an archive is stored, but files
+    could not be read or were left out by tar, or its parent lacks files, or it does not restore, or its snapshot file
+    is not stored, so that the next dump continues from the one before, or with --all some profiles are not stored; 12
+    the token lacks a required scope; 14 the server did not answer.
 
     Parameters
     ----------
     profile
-        The profile to store it for. Default: the one of the settings.
+        The profile to store it for. Default: the one in the settings.
     directory
         The directory to back up. Default: the one in the table of the profile.
     all
         Back up every profile that has a table in the settings file, one after the other.
     dry_run
-        Say what would be done, and how large it would be; send nothing.
+        Show what would be done, and how large it would be; send nothing.
     """
     settings = client or ClientSettings()
     output = Output(settings.json, settings.quiet)
@@ -107,7 +107,7 @@ def _wanted(
         name = check_profile(required_profile(profile, settings))
         return {name: said.over(known.get(name, BackupSettings()))}
     if profile is not None:
-        raise UsageError("--all", "takes the profiles of the settings file; name none")
+        raise UsageError("--all", "backs up the profiles of the settings file; do not name one")
     if not known:
         raise UsageError("--all", f"there is no table such as [backup.laptop] in {where_to_set()}")
     return {name: said.over(its) for name, its in known.items()}
@@ -204,14 +204,14 @@ class _Backup:
             verdict = dumps.judge(done.archive.id, source, notice, [one.path for one in done.unreadable])
         except TarkeepError as error:
             report(self._output, done, parent, reason, course)
-            self._output.error(f"{done.archive.id}: stored, but whether it restores could not be asked: {error}")
+            self._output.error(f"{done.archive.id}: stored, but the server did not say whether it restores: {error}")
             return PARTLY, None
         return report(self._output, done, parent, reason, course, verdict), verdict
 
     def _send_waiting(self, dumps: Dumping, through: BackUpThroughFile, source: DumpSource, notice: Notice) -> None:
         """Send the dumps that an earlier run could not send; this run's dump continues from them."""
         for dump in through.spool.waiting():
-            self._output.step(f"{dump.id}: waits in the spool, is sent now")
+            self._output.step(f"{dump.id}: found in the spool; it is sent now")
             parent = dump.lineage.parent
             try:
                 with self._moving(dump.id, dump.archive.size_bytes) as progress:

@@ -40,7 +40,7 @@ def report(
     if done.snapshot_error is not None:
         output.error(
             f"{archive.id}: the archive is stored, its snapshot file is not: {done.snapshot_error}; the next dump "
-            "will continue from the one before, which is right and only larger"
+            "will continue from the one before, which is correct, but larger"
         )
     if verdict is not None and not verdict.is_good:
         output.error(f"{archive.id}: stored, but {verdict.fault}")
@@ -126,7 +126,7 @@ def _tell_unreadable(output: Output, done: BackedUp) -> None:
     for one in done.unreadable[:_SHOWN]:
         output.error(f"  {path_text(one.path)}: {one.reason}")
     if len(done.unreadable) > _SHOWN:
-        output.error(f"  and {len(done.unreadable) - _SHOWN} more; tarkeep points shows what is noted of it")
+        output.error(f"  and {len(done.unreadable) - _SHOWN} more; tarkeep points shows the note about them")
 
 
 def _tell_messages(output: Output, done: BackedUp) -> None:

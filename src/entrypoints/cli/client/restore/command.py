@@ -45,43 +45,44 @@ def restore(
     """
     Restore the tree of a profile, as it was at some time, into an empty directory.
 
-    The archives that it takes are downloaded with their digests checked, each member is looked at, and only then tar
-    extracts them in order, with extended attributes and ACLs. What is cut goes on when the same command is run again,
-    also where tar was extracting. When that point cannot be restored nothing is done, and those that can be are named,
-    the nearest first. What lies at --path is given where that is whole, whatever lacks elsewhere. Exit codes: 0
-    restored; 1 not; 3 restored, but for names that were told; 10 there is no such point or path; 13 --check found
-    differences; 14 the server gave no answer; 130 interrupted.
+    The required archives are downloaded, their digests and all their members are checked, and only then tar extracts
+    them in order, with extended attributes and ACLs. An interrupted restore continues when the same command is run
+    again, also if tar was extracting. If the point cannot be restored, nothing is changed, and the points that can be
+    restored are listed, the nearest first. With --path only that part must be complete, whatever is missing elsewhere.
+    Exit codes: 0 restored; 1 not restored; 3 restored, except for names that were reported; 10 there is no such point
+    or path; 13 --check found differences; 14 the server did not answer; 130 interrupted.
 
     Parameters
     ----------
     profile
-        The profile to restore. Default: the one of the settings.
+        The profile to restore. Default: the one in the settings.
     into
-        The directory to restore into; made where it is not there.
+        The directory to restore into; it is created if it does not exist.
     path
         Restore this file or folder only, written as tarkeep ls shows it.
     merged
-        Have the server put the tree together as one tar, in place of downloading archives: it takes no space beside the
-        directory. It does so unasked where tar would not come to the tree. What is cut begins anew.
+        Have the server merge the tree into one tar, instead of downloading archives: this takes no space beside the
+        directory. It is done without being asked for if extracting the archives with tar would not produce the tree. An
+        interrupted restore then begins anew.
     overwrite
-        Restore into a directory that holds something. What the archives hold replaces it, and in directories that they
-        list completely what was not there at that time is removed.
+        Restore into a directory that is not empty. Files are replaced by those in the archives; in directories that the
+        archives list completely, files that did not exist at that time are removed.
     allow_gaps
-        Restore what there is of a point whose archives are damaged or missing. Names that lack are told, and those that
-        are restored as they were before an archive that is missing; of more than 20 all are in a file beside the
-        directory, DIR.tarkeep-gaps.
+        Restore what is available of a point whose archives are damaged or missing. Reported are the names that are
+        missing, and those that are restored as they were before a missing archive; if there are more than 20, all are
+        listed in a file beside the directory, DIR.tarkeep-gaps.
     numeric_owner
-        Give files to the numbers of their owners, whatever the names of these are on this machine.
+        Set owners by their numbers, whatever the names of these are on this machine.
     work
-        Where to keep the archives meanwhile: a folder that only you can enter, made where it is not there. Default:
-        beside the directory, DIR.tarkeep-work.
+        Where to keep the archives during the restore: a folder that only you can enter, created if it does not exist.
+        Default: beside the directory, DIR.tarkeep-work.
     tar
         The GNU tar to use.
     check
-        Compare names, types, sizes, times and link targets with what the server says they were; after restoring, or
-        with --dry-run without.
+        Compare names, types, sizes, times and link targets with the server's record; after restoring, or with --dry-run
+        without restoring.
     dry_run
-        Say what would be done, and do nothing.
+        Show what would be done, and do nothing.
     """
     from ....wiring.client_dumps import restoring
 
@@ -91,7 +92,7 @@ def restore(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     into = expanded("into", into).absolute()
     if work is None and not into.name:
-        raise UsageError("--into", f"nothing lies beside {into}: say with --work where to keep the archives meanwhile")
+        raise UsageError("--into", f"there is no place beside {into}: give a folder for the archives with --work")
     work = expanded("work", work or into.with_name(f"{into.name}.tarkeep-work")).absolute()
     if work == into or into in work.parents:
         raise UsageError("--work", "must be outside the directory to restore into")
@@ -131,7 +132,7 @@ def restore(
             # The point is fixed here for everything that follows, even if newer archives are stored meanwhile.
             point, code = _carried_out(planned, at, carry_out, output, allow_gaps=allow_gaps)
             if code == OK and check:
-                left.words = f"{into} was not compared to the end; --dry-run --check does that alone"
+                left.words = f"{into} was not compared to the end; --dry-run --check compares it again"
                 code = compare(how, output, profile, wanted, point, allow_gaps=allow_gaps)
             if code in (OK, DIFFERENT) and not point.is_whole:
                 if dry_run:
@@ -181,7 +182,7 @@ def _carried_out(
         if allow_gaps:
             again = planned(now.plan.point.label)
             if (again.plan.lacks, again.plan.unknown) != (now.plan.lacks, now.plan.unknown):
-                output.error("the server has found more damage; what is in it is left out, and the restore begins anew")
+                output.error("the server has found more damage; the restore begins anew without the damaged files")
                 now = again
                 continue
         if error is not None:

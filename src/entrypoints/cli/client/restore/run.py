@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 _SHOWN_MESSAGES = 5
 _SHOWN_NAMES = 3
 _TAR_BLOCK = 512
-_NOTHING = "nothing was restored, run the same command again"
+_NOTHING = "nothing was restored; run the same command again"
 
 
 @define
@@ -94,7 +94,7 @@ class RestoreRun:
             self._check_space(work, planned.archives)
             self._left.words = (
                 f"nothing was restored yet; what has come is kept in {self._work}: "
-                "run the same command again to go on, or remove it"
+                "run the same command again to continue, or remove it"
             )
             code = self._download(work, planned.archives)
             if code != OK:
@@ -274,14 +274,14 @@ class RestoreRun:
             others = strangers(begun, work.trail(), paths)
         if others:
             named = ", ".join(map(path_text, others[:_SHOWN_NAMES])) + (", ..." if len(others) > _SHOWN_NAMES else "")
-            reason = f"beside the part of a restore that was cut it holds {named}; move that elsewhere"
+            reason = f"it contains {named} besides the part of an interrupted restore; move that elsewhere"
             raise FolderUnusable(str(self._into), f"{reason}, or remove {self._work} and restore into a new directory")
         return begun
 
     def _clear(self, work: Work) -> None:
         if self._overwrite:
             return
-        self._output.message(f"{self._into} holds a part of a restore that was cut: it is emptied, and begins anew")
+        self._output.message(f"{self._into} holds a part of an interrupted restore: it is emptied, and begins anew")
         self._how.tree.clear()
         work.put_note(None)
 
@@ -362,10 +362,10 @@ class RestoreRun:
         """What is left if tar is interrupted; *elsewhere* names what is left outside the directory."""
         left = ", ".join(filter(None, (f"{self._into} holds a part of it", elsewhere)))
         if self._overwrite:  # mixed with earlier files, so there is nothing to remove
-            return f"{left}: run the same command again to go on"
+            return f"{left}: run the same command again to continue"
         if not elsewhere:
             return f"{left}: empty it, then run the same command again"
-        return f"{left}: run the same command again to go on, or remove both"
+        return f"{left}: run the same command again to continue, or remove both"
 
     def _tell_what_tar_said(self, said: Sequence[str]) -> None:
         """Print tar's messages: even if tar succeeds, something may differ, such as an attribute."""

@@ -1,0 +1,118 @@
+"""
+Links and standings as the text that the catalog stores: JSON that only the same version of the rules must understand.
+
+When this format changes, so does `domain.chains.RULE`, and everything stored before is dropped.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import asdict
+
+from ....domain.chains.link import Evidence, Link
+from ....domain.chains.seen import CLEAR, Seen
+from ....domain.chains.standing import Doubt, DoubtKind, Fidelity, Obstacle, ObstacleKind, Standing
+from ....domain.comparing.fit import Completeness
+from ....domain.identity.archive_id import ArchiveId, BackupType
+
+_TYPES = {type.value: type for type in BackupType}
+_EVIDENCE = {evidence.value: evidence for evidence in Evidence}
+_COMPLETENESS = {completeness.value: completeness for completeness in Completeness}
+_FIDELITY = {fidelity.value: fidelity for fidelity in Fidelity}
+_OBSTACLES = {kind.value: kind for kind in ObstacleKind}
+_DOUBTS = {kind.value: kind for kind in DoubtKind}
+
+
+def link_text(link: Link) -> str:
+    """The text of *link*, without its child."""
+    told: dict[str, object] = {
+        "parent": None if link.parent is None else _told(link.parent),
+        "evidence": link.evidence.value,
+        "reason": link.reason,
+    }
+    if link.tried:
+        told["tried"] = [_told(id) for id in link.tried]
+    if link.unsound:
+        told["unsound"] = link.unsound
+    if link.completeness is not Completeness.WHOLE:
+        told["completeness"] = link.completeness.value
+    if link.trouble:
+        told["trouble"] = link.trouble
+    if link.unchanged:
+        told["unchanged"] = link.unchanged
+    return _json(told)
+
+
+def read_link(child: ArchiveId, text: str) -> Link:
+    told = json.loads(text)
+    parent = told["parent"]
+    return Link(
+        child,
+        None if parent is None else _id(child.profile, parent),
+        _EVIDENCE[told["evidence"]],
+        told["reason"],
+        tuple(_id(child.profile, id) for id in told.get("tried", ())),
+        told.get("unsound", ""),
+        _COMPLETENESS[told.get("completeness", Completeness.WHOLE.value)],
+        told.get("trouble", ""),
+        told.get("unchanged", ""),
+    )
+
+
+def standing_text(standing: Standing) -> str:
+    told: dict[str, object] = {
+        "length": standing.length,
+        "size": standing.size_bytes,
+        "fidelity": standing.fidelity.value,
+        "evidence": standing.evidence.value,
+    }
+    if standing.unsound:
+        told["unsound"] = standing.unsound
+    if standing.trouble:
+        told["trouble"] = standing.trouble
+    if standing.seen != CLEAR:
+        told["seen"] = asdict(standing.seen)
+    if standing.completeness is not Completeness.WHOLE:
+        told["completeness"] = standing.completeness.value
+    if standing.obstructions:
+        told["obstructions"] = standing.obstructions
+        told["obstacles"] = [[one.kind.value, _told(one.archive), one.reason] for one in standing.obstacles]
+    if standing.doubts:
+        told["doubts"] = [[one.kind.value, one.reason] for one in standing.doubts]
+    return _json(told)
+
+
+def read_standing(archive: ArchiveId, text: str) -> Standing:
+    told = json.loads(text)
+    return Standing(
+        told["length"],
+        told["size"],
+        _FIDELITY[told["fidelity"]],
+        _EVIDENCE[told["evidence"]],
+        told.get("unsound", ""),
+        _COMPLETENESS[told.get("completeness", Completeness.WHOLE.value)],
+        told.get("obstructions", 0),
+        tuple(
+            Obstacle(_OBSTACLES[kind], _id(archive.profile, at), reason)
+            for kind, at, reason in told.get("obstacles", ())
+        ),
+        tuple(Doubt(_DOUBTS[kind], archive, reason) for kind, reason in told.get("doubts", ())),
+        told.get("trouble", ""),
+        Seen(**told["seen"]) if "seen" in told else CLEAR,
+    )
+
+
+def _told(id: ArchiveId) -> list[str]:
+    return [id.type.value, id.name]
+
+
+def _id(profile: str, told: list[str]) -> ArchiveId:
+    type, name = told
+    return ArchiveId(profile, _TYPES[type], name)
+
+
+def _json(told: Mapping[str, Any]) -> str:
+    return json.dumps(told, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,1 @@
+"""The ports of what a server does by itself."""

@@ -1,0 +1,1 @@
+"""Use cases that run jobs, ask for runs, and show what became of them."""

@@ -1,0 +1,164 @@
+"""
+Running jobs whose time has come, and those that somebody asked for, one after the other.
+
+A run is entered before it begins, and its end when it has ended: a run that has no end when a server starts was cut off
+by a crash. If the table cannot be written, as on a full disk, jobs run all the same, since one of them frees space.
+
+A job that gives way is asked to go on often; while it is, others that are due run, so that it never keeps them waiting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import TypeAlias
+
+from attrs import define, field, frozen
+
+from ...errors.jobs import JobRunning
+from ...jobs.due import JobRecord, covered_by, due
+from ...jobs.job import GoOn, Job
+from ...jobs.run import Run, RunCause, RunOutcome
+from ...ports.system import Clock
+from ...ports.upkeep.jobs import JobTable
+from ...tarkeep_error import TarkeepError
+
+Tell: TypeAlias = Callable[[Run, Exception | None], None]
+"""Told of each run when it begins and when it has ended, with the error that ended it or kept it from being entered."""
+
+LOOK_AGAIN = timedelta(seconds=5)
+"""How often it is looked which jobs are due while one runs that gives way."""
+
+
+@frozen
+class SettleRuns:
+    """At start, before anything runs: what seems to be running was cut off by a crash."""
+
+    table: JobTable
+
+    def __call__(self) -> tuple[Run, ...]:
+        """Mark such runs as interrupted. Returns them."""
+        cut_off = tuple(
+            record.last.cut_off()
+            for record in self.table.records().values()
+            if record.last is not None and record.last.outcome is RunOutcome.RUNNING
+        )
+        for run in cut_off:
+            self.table.end(run)
+        return cut_off
+
+
+@define(eq=False)
+class RunDueJobs:
+    """Run what is due now. For one thread."""
+
+    jobs: tuple[Job, ...]
+    table: JobTable
+    clock: Clock
+    _serving_since: datetime | None = field(default=None, init=False)
+    _looked_at: set[str] = field(factory=set, init=False)
+    _under_way: set[str] = field(factory=set, init=False)
+    _unwritten: dict[str, JobRecord] = field(factory=dict, init=False)
+    """What the table should have of a job and could not be told."""
+
+    def __call__(self, go_on: GoOn, tell: Tell, *, asked_only: bool = False) -> None:
+        """
+        Run each job that is due, while *go_on* says so; with *asked_only* those that somebody asked for.
+
+        Raises:
+            BackendUnavailable: the table cannot be read.
+        """
+        self._serving_since = self._serving_since or self.clock.now()
+        records = self.table.records()
+        for job in self.jobs:
+            if not go_on():
+                return
+            if job.name in self._under_way:
+                continue
+            record = self._record(job, records.get(job.name))
+            if record.last is not None and record.last.outcome is RunOutcome.RUNNING:
+                tell(record.last, None)
+                self._work(job, record, record.last, self._giving_way(job, go_on, tell, asked_only), tell)
+            elif not asked_only and (cause := self._due(job, record, self._serving_since)) is not None:
+                self._begin(job, record, cause, self._giving_way(job, go_on, tell, asked_only), tell)
+
+    def _giving_way(self, job: Job, go_on: GoOn, tell: Tell, asked_only: bool) -> GoOn:
+        """*go_on*, for *job*; if it gives way, others that are due run when it asks."""
+        if not job.gives_way:
+            return go_on
+        looked = self.clock.monotonic()
+
+        def let_others_run() -> bool:
+            nonlocal looked
+            if go_on() and self.clock.monotonic() - looked >= LOOK_AGAIN:
+                with suppress(TarkeepError):  # the table cannot be read: they run when it can
+                    self(go_on, tell, asked_only=asked_only)
+                looked = self.clock.monotonic()
+            return go_on()
+
+        return let_others_run
+
+    def _due(self, job: Job, record: JobRecord, serving_since: datetime) -> RunCause | None:
+        is_start = job.name not in self._looked_at
+        self._looked_at.add(job.name)
+        return due(job, record, self.clock.now(), serving_since, is_start=is_start)
+
+    def _record(self, job: Job, found: JobRecord | None) -> JobRecord:
+        """What is known of *job*; the table gets what it lacks."""
+        unwritten, now = self._unwritten.pop(job.name, None), self.clock.now()
+        if unwritten is not None:
+            self._write(job, unwritten)
+            return unwritten
+        if found is None or found.stated != job.timing.stated:
+            found = JobRecord(job.timing.stated, now, None if found is None else found.last)
+            self._write(job, found)
+        return found
+
+    def _write(self, job: Job, record: JobRecord) -> None:
+        """Have the table agree with *record*, now or at the next call."""
+        try:
+            self.table.note(job.name, record.stated, record.covered_until)
+            if record.last is not None and record.last.number:
+                self.table.end(record.last)
+        except TarkeepError:
+            self._unwritten[job.name] = record
+
+    def _begin(self, job: Job, record: JobRecord, cause: RunCause, go_on: GoOn, tell: Tell) -> None:
+        now, last = self.clock.now(), record.last
+        tries = last.tries + 1 if cause is RunCause.CONTINUED and last is not None else 1
+        try:
+            run = self.table.begin(job.name, cause, now, tries=tries)
+        except JobRunning:  # somebody asked for it a moment ago: the next call runs it
+            return
+        except TarkeepError as error:
+            run = Run(job.name, 0, cause, now, tries=tries)
+            tell(run, error)
+        else:
+            tell(run, None)
+        self._work(job, record, run, go_on, tell)
+
+    def _work(self, job: Job, record: JobRecord, run: Run, go_on: GoOn, tell: Tell) -> None:
+        self._under_way.add(job.name)
+        try:
+            ended, bug = self._worked(job, run, go_on)
+        finally:
+            self._under_way.discard(job.name)
+        known = JobRecord(record.stated, covered_by(record.covered_until, run.started_at), ended)
+        if ended.number:
+            try:
+                self.table.end(ended)
+            except TarkeepError:
+                self._unwritten[job.name] = known
+        else:
+            self._write(job, known)
+        tell(ended, bug)
+
+    def _worked(self, job: Job, run: Run, go_on: GoOn) -> tuple[Run, Exception | None]:
+        try:
+            report = job.work(go_on)
+        except TarkeepError as error:
+            return run.failed(str(error), self.clock.now()), None
+        except Exception as bug:  # whatever goes wrong in one run, others follow
+            return run.failed("the server failed; its log has the details", self.clock.now()), bug
+        return run.ended(report, self.clock.now()), None

@@ -1,0 +1,206 @@
+"""
+Carrying out a prune plan: moving archives to the trash.
+
+The catalog hides an archive first, then its files move: nobody finds an archive that is on its way. After a crash
+`settle_trash` has the disk follow the catalog. What builds on another goes before it, so that stopping after any
+archive leaves no kept point without what it needs.
+
+Receives need not wait for a prune. So each archive is hidden in one transaction with the question whether anything came
+to the profile since the plan was made. Then the plan is made again, and goes on if it removes what is left of it and
+nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import TypeVar
+
+from attrs import frozen
+
+from ...archives.archive import ArchiveState, BackupArchive
+from ...chains.standing import PlacedArchive
+from ...errors.archives import ArchiveCorrupt
+from ...errors.retention import PlanChanged, PrunePaused
+from ...identity.archive_id import ArchiveId
+from ...jobs.job import GoOn
+from ...ports.catalog import Catalog
+from ...ports.store import ArchiveStore, Ballast
+from ...ports.system import Clock, NameLocks
+from ...profiles.rules import Rules
+from ...retention import trash_note
+from ...retention.candidates import is_broken
+from ...retention.decisions import PauseKind, PruneDecision, PrunePlan, of_archives
+from ...retention.trash_note import TrashNote
+from ...tarkeep_error import TarkeepError
+from ..reading.examiner import Examiner
+from ..restoring.load_points import LoadPoints
+from .despite_full_disk import despite_full_disk
+from .plan_prune import PlanPrune
+from .trash import is_stored
+from .undelete import WayBack
+
+_Result = TypeVar("_Result")
+
+MOST_TRIES = 100
+"""How often a plan is made again at most while it is carried out."""
+
+
+@frozen
+class ApplyPrune:
+    """Remove what a plan removes, if it still is the present plan."""
+
+    plan: PlanPrune
+    store: ArchiveStore
+    catalog: Catalog
+    load_points: LoadPoints
+    rules: Rules
+    clock: Clock
+    names: NameLocks
+    way_back: WayBack
+    ballast: Ballast
+    examiner: Examiner
+
+    def __call__(
+        self,
+        profile: str,
+        digest: str | None,
+        *,
+        is_approved: bool = False,
+        tell: Callable[[PruneDecision, PrunePlan], None] = lambda _removed, _plan: None,
+        go_on: GoOn = lambda: True,
+    ) -> PrunePlan:
+        """
+        Plan anew, and move to the trash what the plan removes. Returns the plan.
+
+        *digest* is that of the plan that somebody has seen; None carries out the present plan, whatever it is. An
+        approval lifts the limit on how much goes at once. *tell* is called for each archive as soon as it is in the
+        trash. Before each one *go_on* is asked; once it is false, those that are left stay.
+
+        Raises:
+            ProfileNotFound: the profile has no stored archive.
+            PlanChanged: the present plan has another digest; nothing was removed. Or something came while it was
+                carried out that changes what goes; what went before that is in the trash.
+            PrunePaused: the plan is paused; nothing was removed.
+            ArchiveCorrupt: an archive that would stay is missing or cut off, and that cannot be noted.
+            ArchiveProtected: an archive was marked since; those before it in the plan are in the trash.
+        """
+        with self.names.hold_profile(profile):
+            version, plan = self._sure(profile)
+            places = self.load_points(profile).places()
+            self._note_broken(profile, places)
+            if digest is not None and digest != plan.digest:
+                raise PlanChanged(profile, digest, plan.digest)
+            self._check_pauses(plan, is_approved=is_approved)
+            now = self.clock.now()
+            parents = {place.archive.id: None if place.link is None else place.link.parent for place in places}
+            left, tries = list(plan.removed), 0
+            while left and go_on():
+                went = self._remove(left[0], plan, parents, now, version)
+                if went is None:
+                    tries += 1
+                    version = self._still(plan, left, tries)
+                    continue
+                version = went
+                tell(left.pop(0), plan)
+        return plan
+
+    def _sure(self, profile: str) -> tuple[int, PrunePlan]:
+        """
+        As `_present`, once all that stays instead of what goes is known to lie in the store at full length.
+
+        Raises:
+            ArchiveCorrupt: an archive does not, and that cannot be noted.
+        """
+        absent: set[ArchiveId] = set()
+        while True:
+            version, plan = self._present(profile)
+            kept = [one.archive for one in plan.decisions if one.is_kept] if plan.removed else []
+            found = {one.id for one in kept if one.state is ArchiveState.STORED and not self.examiner.is_there(one)}
+            if not found:
+                return version, plan
+            if not found.isdisjoint(absent):
+                raise ArchiveCorrupt(min(found & absent))
+            absent |= found
+
+    def _present(self, profile: str) -> tuple[int, PrunePlan]:
+        """The present plan, and a version of the profile that is not younger than what it was made from."""
+        version = self.catalog.link_state(profile).version
+        return version, self.plan(profile)
+
+    def _still(self, plan: PrunePlan, left: Sequence[PruneDecision], tries: int) -> int:
+        """
+        The version of the profile at which exactly what is *left* of *plan* still has to go.
+
+        Raises:
+            PlanChanged: what came meanwhile changes what goes, or whether anything may; or things came *tries* times.
+        """
+        version, present = self._present(plan.profile)
+        is_same = set(of_archives(present.removed)) == set(of_archives(left))
+        if not is_same or present.forbidding(is_approved=True) or tries > MOST_TRIES:
+            raise PlanChanged(plan.profile, plan.digest, present.digest, len(plan.removed) - len(left))
+        return version
+
+    def _check_pauses(self, plan: PrunePlan, *, is_approved: bool) -> None:
+        pauses = plan.forbidding(is_approved=is_approved)
+        if plan.removed and pauses:
+            may_be_approved = all(pause.kind is PauseKind.SHARE for pause in pauses)
+            raise PrunePaused(plan.profile, tuple(pause.reason for pause in pauses), may_be_approved)
+
+    def _note_broken(self, profile: str, places: Sequence[PlacedArchive]) -> None:
+        """Note since when archives are known not to restore."""
+        broken = [place.archive.id for place in places if is_broken(place)]
+        now = self.clock.now()
+        self._despite_full_disk(lambda: self.catalog.note_broken(profile, broken, now))
+
+    def _despite_full_disk(self, work: Callable[[], _Result]) -> _Result:
+        return despite_full_disk(self.ballast, "moving an archive to the trash", work)
+
+    def _remove(
+        self,
+        decision: PruneDecision,
+        plan: PrunePlan,
+        parents: Mapping[ArchiveId, ArchiveId | None],
+        now: datetime,
+        version: int,
+    ) -> int | None:
+        archive, policy = decision.archive, self.rules.of(plan.profile).retention
+        assert policy is not None  # without one nothing is removed
+        note = TrashNote.of(
+            archive,
+            parents.get(archive.id),
+            trashed_at=now,
+            keep_until=policy.trash_for.after(now),
+            plan=plan.digest,
+            reasons=tuple(reason.text for reason in decision.reasons),
+        )
+        return self._to_trash(archive, note, version)
+
+    def _to_trash(self, archive: BackupArchive, note: TrashNote, version: int) -> int | None:
+        """
+        Move *archive* to the trash with *note*, if its profile still has *version*. Returns the version that follows.
+
+        None if something came meanwhile, be it a reader; it stays as it was then, as it does if it is protected. If
+        moving it fails when its files have moved, it is in the trash all the same: the catalog follows the disk.
+        """
+        hidden = self._despite_full_disk(lambda: self.catalog.hide(archive.id, version))
+        if hidden is None:
+            return None
+        # Looked at once it is hidden: a reader first says what it needs, and then looks whether that is still there.
+        if archive.id in self.plan.in_use.all():
+            self.way_back.show(archive.id, archive.state)
+            return None
+        try:
+            self._despite_full_disk(lambda: self.store.trash(archive.id, trash_note.encode(note), note.trashed_at))
+        except TarkeepError:
+            if not _has_left(archive.id, self.store):
+                self.way_back.show(archive.id, archive.state)
+            raise
+        return hidden
+
+
+def _has_left(id: ArchiveId, store: ArchiveStore) -> bool:
+    try:
+        return not is_stored(id, store)
+    except TarkeepError:  # unknown
+        return False

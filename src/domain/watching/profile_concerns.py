@@ -1,0 +1,109 @@
+"""What about a profile is not as it should be. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from attrs import frozen
+
+from ..chains.standing import ObstacleKind, PlacedArchive
+from ..identity.archive_id import ArchiveId
+from ..text.counted import counted
+from ..text.times import rfc3339
+from .light import Concern, ConcernKind, Light, worst_first
+from .slots import Slot
+
+_SHOWN = 3
+_NEARLY = 0.9
+
+
+@frozen
+class Missed:
+    """No archive came for *slot*, the first that is missed; *last* is the newest receipt of one that restores."""
+
+    slot: Slot
+    last: datetime
+    is_learnt: bool = True
+
+
+@frozen
+class ProfileFacts:
+    """
+    What is known of a profile.
+
+    *newest* is its newest archive. *damaged* are those whose stored bytes are known to be wrong. *missed*: what did not
+    come, None if nothing is missed. *brake* says why pruning is stopped, *waits* why the last plan waits for a person.
+    *unread* counts archives that should have been read again long ago. *held_bytes* of *max_bytes* are used, if there
+    is a limit.
+    """
+
+    profile: str
+    newest: PlacedArchive
+    damaged: Sequence[ArchiveId] = ()
+    missed: Missed | None = None
+    brake: Sequence[str] = ()
+    waits: Sequence[str] = ()
+    unread: int = 0
+    held_bytes: int = 0
+    max_bytes: int | None = None
+
+
+def concerns_of(facts: ProfileFacts) -> tuple[Concern, ...]:
+    """What is not as it should be, the worst first."""
+    return worst_first(_concerns(facts))
+
+
+def _concerns(facts: ProfileFacts) -> Iterator[Concern]:
+    if facts.damaged:
+        text = f"{counted(len(facts.damaged), 'archive')} {_is(facts.damaged)} damaged: {_labels(facts.damaged)}"
+        yield Concern(ConcernKind.DAMAGED, Light.RED, text)
+    yield from _of_newest(facts.newest)
+    if facts.missed is not None:
+        yield _of_missed(facts.missed)
+    for why in facts.brake:
+        yield Concern(ConcernKind.BRAKED, Light.RED, f"pruning is stopped: {why}")
+    for why in facts.waits if not facts.brake else ():
+        yield Concern(ConcernKind.PRUNE_PAUSED, Light.YELLOW, f"pruning waits for a person: {why}")
+    if facts.unread:
+        text = f"{counted(facts.unread, 'archive')} should have been read again long ago"
+        yield Concern(ConcernKind.SCRUB_BEHIND, Light.YELLOW, text)
+    if facts.max_bytes is not None and facts.held_bytes > _NEARLY * facts.max_bytes:
+        share = 100 * facts.held_bytes // facts.max_bytes if facts.max_bytes else 100
+        yield Concern(ConcernKind.QUOTA, Light.YELLOW, f"{share} % of what the profile may hold is used")
+
+
+def _of_newest(newest: PlacedArchive) -> Iterator[Concern]:
+    id, standing = newest.archive.id, newest.standing
+    if standing is None:
+        text = f"whether the newest point, {id.label}, restores is not known yet"
+        yield Concern(ConcernKind.UNKNOWN, Light.GREY, text)
+        return
+    if standing.is_restorable:
+        return
+    obstacles = standing.all_obstacles(id)
+    first = obstacles[0]  # nothing else keeps a point from being restored
+    why = first.reason if first.archive == id else f"{first.archive.label}: {first.reason}"
+    if all(one.kind is ObstacleKind.OPAQUE for one in obstacles):
+        text = f"whether the newest point, {id.label}, restores cannot be known: {why}"
+        yield Concern(ConcernKind.UNKNOWN, Light.GREY, text)
+        return
+    yield Concern(ConcernKind.UNRESTORABLE, Light.RED, f"the newest point, {id.label}, does not restore: {why}")
+
+
+def _of_missed(missed: Missed) -> Concern:
+    how = "as so far" if missed.is_learnt else "as the rules of the profile say"
+    text = (
+        f"an archive was to come at {rfc3339(missed.slot.due_at)}, {how}; the last one that restores came at "
+        f"{rfc3339(missed.last)}"
+    )
+    return Concern(ConcernKind.OVERDUE, Light.YELLOW if missed.is_learnt else Light.RED, text)
+
+
+def _is(some: Sequence[object]) -> str:
+    return "is" if len(some) == 1 else "are"
+
+
+def _labels(ids: Sequence[ArchiveId]) -> str:
+    more = len(ids) - _SHOWN
+    return ", ".join(id.label for id in ids[:_SHOWN]) + (f", and {more} more" if more > 0 else "")

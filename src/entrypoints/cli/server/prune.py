@@ -1,0 +1,199 @@
+"""
+``tarkeep prune``: what the retention policy of a profile would remove, and removing it.
+
+These commands speak to the server that runs on this host, or open the data directory if none does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from ....domain.errors.settings import UsageError
+from ....domain.identity.naming import check_profile
+from ....domain.text.counted import counted
+from ....domain.text.sizes import human_size
+from ...settings.server import StorageSettings
+from ..shared.host import asking, refused
+from ..terminal.columns import in_columns
+from ..terminal.exits import OK, PAUSED
+from ..terminal.output import Output
+from .serve import Unused
+
+if TYPE_CHECKING:
+    from ...http.host_door import HostDoor
+
+_SHOWN = 12
+_SHORTEST = 8
+_DIGITS = 64
+
+
+def plan(profile: str, /, *, json: bool = False, storage: StorageSettings | None = None, _server: Unused = None) -> int:
+    """
+    Show for every archive of a profile whether the retention policy would keep it, and why. Nothing is changed.
+
+    Exit codes: 0 the plan is shown, 10 there is no such profile, 15 carrying it out would wait for a person.
+
+    Parameters
+    ----------
+    profile
+        The profile to plan for.
+    json
+        Print the plan as one JSON object.
+    """
+    from ...http.host_door import HostRefused, target
+
+    output = Output(json, quiet=False)
+    with asking(storage) as door:
+        try:
+            told = door.ask("GET", target("profiles", check_profile(profile), "prune"))
+        except HostRefused as error:
+            return refused(output, error)
+    if json:
+        output.result("", **told)
+    else:
+        _show(output, told)
+    return PAUSED if told["verdict"] == "paused" else OK
+
+
+def apply(
+    profile: str,
+    /,
+    *,
+    plan: str | None = None,
+    json: bool = False,
+    storage: StorageSettings | None = None,
+    _server: Unused = None,
+) -> int:
+    """
+    Move to the trash what the retention policy of a profile removes. From there it can be brought back for a while.
+
+    Exit codes: 0 it is done, or there was nothing to do; 1 the plan is out of date; 10 there is no such profile; 15 the
+    plan waits for a person. In the last three cases nothing was removed.
+
+    Parameters
+    ----------
+    profile
+        The profile to prune.
+    plan
+        Carry out this plan only: its digest, or the beginning of it, as tarkeep prune plan prints it. Default: the
+        present plan.
+    json
+        Print the plan that was carried out as one JSON object.
+    """
+    return _carry_out(profile, plan, "prune", Output(json, quiet=False), storage)
+
+
+def approve(
+    profile: str,
+    /,
+    *,
+    plan: str,
+    json: bool = False,
+    storage: StorageSettings | None = None,
+    _server: Unused = None,
+) -> int:
+    """
+    Carry out a plan that is paused because it removes more than largest_share of a profile at once.
+
+    Exit codes: as tarkeep prune apply.
+
+    Parameters
+    ----------
+    profile
+        The profile to prune.
+    plan
+        The plan: its digest, or the beginning of it, as tarkeep prune plan prints it.
+    json
+        Print the plan that was carried out as one JSON object.
+    """
+    return _carry_out(profile, plan, "approve", Output(json, quiet=False), storage)
+
+
+def _carry_out(profile: str, plan: str | None, how: str, output: Output, storage: StorageSettings | None) -> int:
+    from ...http.host_door import HostRefused, target
+
+    place = target("profiles", check_profile(profile), "prune")
+    with asking(storage) as door:
+        try:
+            digest = _digest(door, place, plan)
+            told = door.ask("POST", place if how == "prune" else f"{place}/approve", {"plan": digest})
+        except HostRefused as error:
+            advice = ""
+            if error.members.get("approvable"):
+                advice = f"tarkeep prune approve {profile} --plan {digest[:12]}"
+            elif error.code == "plan-changed":
+                advice = f"tarkeep prune plan {profile} shows the present one"
+            elif error.code == "prune-paused":
+                advice = f"tarkeep prune plan {profile} shows what to do"
+            return refused(output, error, advice)
+    removed = told["removes"]
+    if output.as_json:
+        output.result("", **told)
+    elif removed["archives"]:
+        for decision in told["decisions"]:
+            if not decision["kept"]:
+                output.result(f"moved to the trash  {decision['type']}/{decision['name']}")
+        output.result(
+            f"{profile}: {counted(removed['archives'], 'archive')} ({human_size(removed['size'])}) moved to the trash, "
+            f"{told['keeps']['archives']} kept; tarkeep trash list {profile} shows until when they can be brought back"
+        )
+    else:
+        output.result(f"{profile}: nothing to remove, {told['keeps']['archives']} kept")
+    return OK
+
+
+def _digest(door: HostDoor, place: str, stated: str | None) -> str:
+    """The whole digest of the plan *stated*, or of the present one."""
+    if stated is not None and len(stated) == _DIGITS:
+        return stated
+    if stated is not None and len(stated) < _SHORTEST:
+        raise UsageError("--plan", f"give at least {_SHORTEST} digits of the plan's digest")
+    present = str(door.ask("GET", place)["plan"])
+    # any other plan is sent as it is, so that the server says what is wrong with it
+    return present if stated is None or present.startswith(stated) else stated.ljust(_DIGITS, "0")
+
+
+def _show(output: Output, told: dict[str, Any]) -> None:
+    rows = [(decision, _cells(decision)) for decision in told["decisions"]]
+    for _, line in in_columns(rows, lambda row: row[1], right=[3]):
+        output.result(line)
+    profile, keeps, removes = told["profile"], told["keeps"], told["removes"]
+    if not told["policy"]:
+        output.result(
+            f"{profile}: no retention policy, so nothing is ever removed; a table [{profile}.retention] in "
+            "profiles.toml makes one"
+        )
+        return
+    if not removes["archives"]:
+        output.result(f"{profile}: all {counted(keeps['archives'], 'archive')} are kept, nothing to remove")
+        return
+    output.result(
+        f"{profile}: {removes['archives']} of {counted(keeps['archives'] + removes['archives'], 'archive')} would go "
+        f"({human_size(removes['size'])}), plan {told['plan'][:12]}"
+    )
+    for pause in told["pauses"]:
+        output.result(f"paused: {pause['detail']}")
+    codes = {pause["code"] for pause in told["pauses"]}
+    if "brake" in codes:
+        output.result(f"to see what to look at: tarkeep brake show {profile}")
+    if "clock" in codes:
+        output.result("if the clock of this machine is right: tarkeep clock accept; then plan again")
+    if codes & {"brake", "clock"}:
+        return
+    how = "approve" if told["pauses"] else "apply"
+    output.result(f"to carry it out: tarkeep prune {how} {profile} --plan {told['plan'][:12]}")
+
+
+def _cells(decision: dict[str, Any]) -> Sequence[str]:
+    received = datetime.fromisoformat(decision["received_at"])
+    reasons = [reason["detail"] for reason in decision["reasons"]]
+    more = f"; and {len(reasons) - _SHOWN} more" if len(reasons) > _SHOWN else ""
+    return (
+        "kept" if decision["kept"] else "goes",
+        f"{decision['type']}/{decision['name']}",
+        f"received {received:%Y-%m-%d %H:%M}Z",
+        human_size(decision["size"]),
+        "; ".join(reasons[:_SHOWN]) + more,
+    )

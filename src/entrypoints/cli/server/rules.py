@@ -1,0 +1,84 @@
+"""``tarkeep rules``: checking the file with the rules of profiles, and showing those that one profile has."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from ....domain.identity.naming import check_profile
+from ....domain.profiles.rules import ProfileRules, RuleBook
+from ....domain.text.counted import counted
+from ....domain.text.sizes import human_size
+from ...settings.profiles import read_rules
+from ...settings.server import StorageSettings
+from ..terminal.columns import in_columns
+from ..terminal.exits import OK
+from .serve import Unused
+
+
+def check(
+    file: Path,
+    /,
+    *,
+    storage: StorageSettings | None = None,  # noqa: ARG001
+    _server: Unused = None,
+) -> int:
+    """
+    Check a file with the rules of profiles, before a server reads it. Exit codes: 0 it is good, 2 something is wrong.
+
+    Parameters
+    ----------
+    file
+        The file, such as profiles.toml.
+    """
+    book = read_rules(file, must_exist=True)
+    kept = sum(rules.retention is not None for _, rules in book.entries)
+    print(f"{file}: {counted(len(book.entries), 'pattern')} of profiles, {kept} with a retention policy")
+    return OK
+
+
+def show_(profile: str, /, *, storage: StorageSettings | None = None, _server: Unused = None) -> int:
+    """
+    Show every rule that a profile has, and from where: the first pattern that matches counts, whole.
+
+    Exit codes: 0 they are shown, 2 there is no such data directory, or something is wrong in the file.
+
+    Parameters
+    ----------
+    profile
+        The profile.
+    """
+    from ...wiring.host import check_store
+
+    storage = storage or StorageSettings()
+    if storage.profiles is None:  # else the defaults would be shown for any mistyped directory
+        check_store(storage)
+    file = storage.profiles or storage.data / "profiles.toml"
+    book = read_rules(file, must_exist=storage.profiles is not None)
+    pattern = _pattern(book, check_profile(profile))
+    source = f'["{pattern}"] in {file}' if pattern is not None else f"the defaults, since no pattern of {file} matches"
+    print(f"{profile}: {source}")
+    for _, line in in_columns(_settings(book.of(profile)), lambda row: row):
+        print(f"  {line}")
+    return OK
+
+
+def _pattern(book: RuleBook, profile: str) -> str | None:
+    return next((pattern for pattern, _ in book.entries if fnmatchcase(profile, pattern)), None)
+
+
+def _settings(rules: ProfileRules) -> list[tuple[str, str]]:
+    found = [
+        ("inc_base", rules.inc_base.value),
+        ("time_zone", str(rules.time_zone)),
+        ("allow_opaque", "true" if rules.allow_opaque else "false"),
+        ("max_bytes", "no limit" if rules.max_bytes is None else human_size(rules.max_bytes)),
+        ("max_archives", "no limit" if rules.max_archives is None else str(rules.max_archives)),
+    ]
+    if rules.retention is None:
+        return [*found, ("retention", "none: nothing is ever removed")]
+    return [*found, *((f"retention.{name}", _toml(value)) for name, value in rules.retention.settings().items())]
+
+
+def _toml(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,1 @@
+"""Commands that say whether everything is as it should be."""

@@ -1,0 +1,65 @@
+"""Lights, and the reasons for them, as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ....domain.text.times import rfc3339
+from ....domain.usecases.watching.check_profile import ProfileStatus
+from ....domain.watching.light import Concern, ConcernKind, Light, light_of
+
+_ADVICE = {
+    ConcernKind.DAMAGED: "send the same archive again, from wherever there is a copy",
+    ConcernKind.UNRESTORABLE: "GET .../points shows which points restore; until what is missing is there, send a FULL",
+    ConcernKind.OVERDUE: "look at the machine that sends them: its timer, its log, its disk",
+    ConcernKind.BRAKED: "GET .../brake shows what changed, DELETE .../brake lets pruning go on",
+    ConcernKind.PRUNE_PAUSED: "GET .../prune shows what would go, POST .../prune/approve lets it go",
+    ConcernKind.SCRUB_BEHIND: "POST /api/v1/scrub has them read now, GET /api/v1/jobs shows when",
+    ConcernKind.QUOTA: "raise max_bytes in profiles.toml, or keep less",
+    ConcernKind.UNKNOWN: "restore it, and look",
+    ConcernKind.CLOCK: "set the clock right if it is wrong, then POST /api/v1/clock/accept",
+    ConcernKind.JOB_FAILED: "POST /api/v1/jobs/{job}/run runs it again",
+    ConcernKind.DISK: "free space on the disk, add some, or keep less",
+}
+
+
+def reasons_json(concerns: Iterable[Concern]) -> list[dict[str, object]]:
+    """What is not as it should be, and what to do."""
+    return [
+        {
+            "code": concern.kind.value,
+            "light": concern.light.value,
+            "detail": concern.text,
+            "advice": _ADVICE[concern.kind],
+        }
+        for concern in concerns
+    ]
+
+
+def profile_json(status: ProfileStatus) -> dict[str, object]:
+    """A profile with its light."""
+    newest = status.newest.archive
+    return {
+        "profile": status.profile,
+        "light": status.light.value,
+        "newest": {"type": newest.id.type.value, "name": newest.id.name, "received_at": rfc3339(newest.received_at)},
+        "reasons": reasons_json(status.concerns),
+    }
+
+
+def status_json(server: tuple[Concern, ...], profiles: Iterable[ProfileStatus]) -> dict[str, object]:
+    """The lights of the server and of all profiles; only those that are not green by name, the worst first."""
+    counts = dict.fromkeys(Light, 0)
+    told = []
+    for status in profiles:
+        counts[status.light] += 1
+        if status.light is not Light.GREEN:
+            told.append(status)
+    told.sort(key=lambda status: (-status.light.rank, status.profile))
+    worst = [concern for concerns in (server, *(status.concerns for status in told[:1])) for concern in concerns]
+    return {
+        "light": light_of(worst).value,
+        "server": {"light": light_of(server).value, "reasons": reasons_json(server)},
+        "counts": {light.value: count for light, count in counts.items()},
+        "profiles": [profile_json(status) for status in told],
+    }

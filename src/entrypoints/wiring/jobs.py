@@ -1,0 +1,127 @@
+"""When the server's jobs run, as the settings say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, tzinfo
+from zoneinfo import ZoneInfo
+
+from attrs import field, frozen
+
+from ...adapters.cron_lines import CronsimLines
+from ...adapters.memory.job_table import MemoryJobTable
+from ...adapters.memory.one_reader import AnyPace, OneReader
+from ...adapters.process.upkeep.readers import ThreadReaders
+from ...adapters.process.upkeep.scrub_pace import ProcessTraffic, SleepingPace
+from ...domain.errors.settings import InvalidSetting
+from ...domain.jobs.job import OFF, Job, JobWork, Timing
+from ...domain.ports.catalog import Catalog
+from ...domain.ports.inspection import Hasher
+from ...domain.ports.store import ArchiveStore
+from ...domain.ports.system import Clock, NameLocks
+from ...domain.ports.upkeep.jobs import JobTable
+from ...domain.ports.upkeep.scrubbing import Readers, ReadingPace, Traffic
+from ...domain.ports.upkeep.scrubs import ScrubTable
+from ...domain.profiles.span import Span
+from ...domain.scrubbing.pace import Window
+from ...domain.scrubbing.unread import ScrubEvery
+from ...domain.usecases.reading.examiner import Examiner
+from ...domain.usecases.reading.mend_sidecar import MendSidecar
+from ...domain.usecases.scrubbing.scrub_archive import ScrubArchive
+from ...domain.usecases.scrubbing.scrub_archives import ScrubArchives
+from ..settings.server import StorageSettings
+
+
+@frozen
+class JobPlan:
+    """When each job runs, by its name (never, if it is missing), the table of runs, and the server's id."""
+
+    table: JobTable = field(factory=MemoryJobTable)
+    timings: Mapping[str, Timing] = field(factory=dict)
+    server: str = ""
+
+    def jobs(self, work: Mapping[str, JobWork], long: Mapping[str, JobWork]) -> tuple[Job, ...]:
+        """The jobs that do *work*, by name, and behind them those that do *long* work, which gives way."""
+        return tuple(
+            Job(name, one, self.timings.get(name, OFF), self.server, gives_way=name in long)
+            for name, one in {**work, **long}.items()
+        )
+
+
+def job_plan(settings: StorageSettings, table: JobTable, server: str) -> JobPlan:
+    """
+    The plan of *settings* for the server with the id *server*.
+
+    Raises:
+        InvalidSetting: a time is neither a cron line nor ``off``, or the zone is none.
+    """
+    zone = _zone(settings.job_time_zone)
+    lines = {"prune": settings.job_prune, "purge": settings.job_purge, "scrub": settings.job_scrub}
+    timings = {name: _timing(f"job_{name}", line, settings.job_time_zone, zone) for name, line in lines.items()}
+    return JobPlan(table, timings, server)
+
+
+@frozen
+class ScrubPlan:
+    """What is read again, how often, when and how fast, by which threads; the table says when it was read."""
+
+    table: ScrubTable
+    every: ScrubEvery = field(factory=ScrubEvery)
+    window: Window | None = None
+    readers: Readers = field(factory=OneReader)
+    pace: ReadingPace = field(factory=AnyPace)
+    traffic: Traffic = field(factory=ProcessTraffic)
+
+    def work(
+        self,
+        store: ArchiveStore,
+        catalog: Catalog,
+        hasher: Hasher,
+        examiner: Examiner,
+        mend: MendSidecar,
+        names: NameLocks,
+        clock: Clock,
+    ) -> ScrubArchives:
+        """What the job does, over these ports."""
+        scrub = ScrubArchive(
+            store, catalog, self.table, hasher, examiner, mend, names, examiner.notifier, clock, self.pace
+        )
+        return ScrubArchives(self.table, scrub, self.readers, clock, self.every, self.window)
+
+
+def scrub_plan(settings: StorageSettings, table: ScrubTable) -> ScrubPlan:
+    """
+    The plan of *settings*.
+
+    Raises:
+        InvalidSetting: a span or a part of the day is none.
+    """
+    try:
+        every = ScrubEvery(Span.parse(settings.scrub_every))
+    except ValueError as error:
+        raise InvalidSetting("scrub_every", str(error)) from None
+    window = None
+    if settings.scrub_window.strip():
+        try:
+            window = Window.parse(settings.scrub_window, _zone(settings.job_time_zone))
+        except ValueError as error:
+            raise InvalidSetting("scrub_window", str(error)) from None
+    traffic = ProcessTraffic()
+    return ScrubPlan(table, every, window, ThreadReaders(), SleepingPace(settings.scrub_rate, traffic), traffic)
+
+
+def _timing(setting: str, line: str, name: str, zone: tzinfo) -> Timing:
+    if line.strip() == OFF.line:
+        return OFF
+    try:
+        return Timing(" ".join(line.split()), name, CronsimLines().read(line, zone))
+    except ValueError as error:
+        raise InvalidSetting(setting, f"{error}; or say {OFF.line}") from None
+
+
+def _zone(name: str) -> tzinfo:
+    try:
+        return UTC if name == "UTC" else ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError; a folder of zones is an OSError
+        reason = f"{name!r} is not a time zone; use one such as Europe/Paris"
+        raise InvalidSetting("job_time_zone", reason) from None

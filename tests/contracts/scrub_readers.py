@@ -1,0 +1,82 @@
+"""What every `Readers`, `ReadingPace` and `Traffic` promises."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from tarkeep.domain.ports.upkeep.scrubbing import Readers, ReadingPace, Traffic
+
+MIB = 1 << 20
+
+
+class ReadersContract:
+    """A test module provides the fixture ``readers``."""
+
+    def test_every_item_is_worked_on_once(self, readers: Readers) -> None:
+        results = readers.each(lambda item: item * 2, range(50), range(50, 90))
+
+        assert Counter(result for result in results if result is not None) == Counter(item * 2 for item in range(90))
+
+    def test_nothing_to_do_is_no_error(self, readers: Readers) -> None:
+        assert list(readers.each(lambda item: item, [], [])) == []
+
+    def test_an_error_reaches_the_caller(self, readers: Readers) -> None:
+        def work(item: int) -> int:
+            raise LookupError(item)
+
+        with pytest.raises(LookupError):
+            list(readers.each(work, [1], []))
+
+    def test_after_leaving_nothing_is_worked_on(self, readers: Readers) -> None:
+        """What was under way has ended, and the rest was dropped."""
+        begun, ended = [], []
+
+        def work(item: int) -> int:
+            begun.append(item)
+            time.sleep(0.001)
+            ended.append(item)
+            return item
+
+        results = readers.each(work, range(500), range(500, 1000))
+        assert isinstance(results, Iterator)
+        with closing(results):  # type: ignore[type-var]  # every adapter is a generator
+            next(results)
+        seen = len(ended)
+
+        assert len(begun) == seen < 1000
+        assert threading.active_count() < 50
+        assert len(begun) == seen
+
+
+class ReadingPaceContract:
+    """A test module provides the fixture ``pace``, which allows any rate."""
+
+    def test_a_reader_that_is_to_stop_does_not_wait(self, pace: ReadingPace) -> None:
+        pace.took(1 << 40, lambda: False)
+
+    def test_small_blocks_pass(self, pace: ReadingPace) -> None:
+        for _ in range(100):
+            pace.took(MIB, lambda: True)
+
+
+class TrafficContract:
+    """A test module provides the fixture ``traffic``, in which nobody is served."""
+
+    def test_it_is_busy_while_anybody_is_served(self, traffic: Traffic) -> None:
+        assert not traffic.is_busy()
+        with traffic.serving():
+            with traffic.serving():
+                assert traffic.is_busy()
+            assert traffic.is_busy()
+        assert not traffic.is_busy()
+
+    def test_whoever_fails_is_served_no_more(self, traffic: Traffic) -> None:
+        with pytest.raises(RuntimeError), traffic.serving():
+            raise RuntimeError
+        assert not traffic.is_busy()

@@ -1,0 +1,346 @@
+"""``tarkeep prune``, ``trash``, ``hold``, ``lock`` and ``rules``: beside a running server, and without one."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from attrs import frozen
+
+from tarkeep.entrypoints.http.edge import host_socket
+from tests.support.archives import make_targz
+from tests.support.server import LiveServer, live_server
+
+RULES = """
+[laptop.retention]
+keep_last = 2
+minimum_points = 0
+minimum_fulls = 0
+minimum_age = "0d"
+largest_share = 1.0
+"""
+CONTENT = make_targz({"documents/a.txt": b"first\n"})
+
+
+@frozen
+class Host:
+    """The server's host: commands run on its data directory."""
+
+    data: Path
+    rules: Path
+
+    def tarkeep(
+        self, *words: str, code: int = 0, environment: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("TARKEEP_")}
+        ran = subprocess.run(
+            [sys.executable, "-m", "tarkeep", *words],
+            env={**clean, "TARKEEP_DATA": str(self.data), "TARKEEP_PROFILES": str(self.rules), "TZ": "UTC"}
+            | dict(environment or {}),
+            cwd=self.data.parent,
+            capture_output=True,
+            text=True,
+        )
+        assert ran.returncode == code, ran.stdout + ran.stderr
+        assert "Traceback" not in ran.stderr
+        return ran
+
+
+@pytest.fixture(params=["served", "opened"])
+def host(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Host]:
+    """A profile with four FULLs, of which two are to go; a server runs, or has been stopped."""
+    host = Host(tmp_path / "data", tmp_path / "rules.toml")
+    host.rules.write_text(RULES)
+    with live_server(host.data, "--profiles", str(host.rules)) as server:
+        fill(server)
+        if request.param == "served":
+            yield host
+            return
+    yield host
+
+
+def fill(server: LiveServer) -> None:
+    with server.client() as client:
+        for name in "abcd":
+            url = f"/api/v1/profiles/laptop/archives/FULL/{name}.tar.gz"
+            client.put(url, content=CONTENT).raise_for_status()
+
+
+def test_a_plan_is_shown_carried_out_and_undone(host: Host) -> None:
+    shown = host.tarkeep("prune", "plan", "laptop").stdout.splitlines()
+    assert [line.split()[:2] for line in shown[:4]] == [
+        ["goes", "FULL/a.tar.gz"],
+        ["goes", "FULL/b.tar.gz"],
+        ["kept", "FULL/c.tar.gz"],
+        ["kept", "FULL/d.tar.gz"],
+    ]
+    assert shown[3].endswith("last 1")
+    assert shown[4].startswith("laptop: 2 of 4 archives would go")
+    command = shown[5].removeprefix("to carry it out: tarkeep ").split()
+
+    done = host.tarkeep(*command).stdout
+    assert "FULL/a.tar.gz" in done
+    assert "laptop: 2 archives" in done
+    again = host.tarkeep(*command, code=1)
+    assert "is out of date" in again.stderr
+    assert "tarkeep prune plan laptop shows the present one" in again.stderr
+    assert host.tarkeep("prune", "apply", "laptop").stdout == "laptop: nothing to remove, 2 kept\n"
+
+    listed = host.tarkeep("trash", "list", "laptop").stdout.splitlines()
+    assert [line.split()[0] for line in listed] == ["laptop/FULL/a.tar.gz", "laptop/FULL/b.tar.gz"]
+    back = host.tarkeep("trash", "undelete", "laptop", "FULL/a.tar.gz").stdout
+    assert back == "brought back  FULL/a.tar.gz\nlaptop: 1 archive brought back\n"
+    host.tarkeep("trash", "undelete", "laptop", "FULL/a.tar.gz", code=1)
+    host.tarkeep("trash", "undelete", "laptop", "FULL/none.tar.gz", code=10)
+
+
+def test_programs_get_json(host: Host) -> None:
+    plan = json.loads(host.tarkeep("prune", "plan", "laptop", "--json").stdout)
+    assert plan["removes"]["archives"] == 2
+
+    applied = json.loads(host.tarkeep("prune", "apply", "laptop", "--plan", plan["plan"], "--json").stdout)
+    assert applied["plan"] == plan["plan"]
+    lines = host.tarkeep("trash", "list", "--json").stdout.splitlines()
+    assert [json.loads(line)["name"] for line in lines] == ["a.tar.gz", "b.tar.gz"]
+
+
+def test_programs_get_refusals_as_json(host: Host) -> None:
+    """As the HTTP interface gives them; people read the sentence on standard error all the same."""
+    host.tarkeep("prune", "apply", "laptop")
+    laptop = ("laptop", "FULL/a.tar.gz")
+    for code, words, exit in (
+        ("not-found", ("prune", "plan", "nobody"), 10),
+        ("not-found", ("prune", "apply", "nobody"), 10),
+        ("plan-changed", ("prune", "apply", "laptop", "--plan", "0" * 64), 1),
+        ("not-in-trash", ("trash", "undelete", "laptop", "FULL/c.tar.gz"), 1),
+        ("removed", ("hold", "add", *laptop, "--id", "audit", "--reason", "tax audit"), 10),
+        ("removed", ("hold", "list", *laptop), 10),
+        ("removed", ("lock", *laptop, "--until", "2099-12-31"), 10),
+        ("not-found", ("hold", "release", "laptop", "FULL/c.tar.gz", "--id", "audit"), 10),
+    ):
+        ran = host.tarkeep(*words, "--json", code=exit)
+        told = json.loads(ran.stdout)
+        assert told["code"] == code
+        assert told["detail"] in ran.stderr
+    held = host.tarkeep("hold", "add", "laptop", "FULL/c.tar.gz", "--id", "audit", "--reason", "tax audit", "--json")
+    assert json.loads(held.stdout)["holds"][0]["id"] == "audit"
+    assert json.loads(host.tarkeep("clock", "accept", "--json").stdout)["doubt"] == ""
+
+
+def test_who_holds_what_is_in_the_trash_is_told_how_to_bring_it_back(host: Host) -> None:
+    host.tarkeep("prune", "apply", "laptop")
+
+    said = host.tarkeep("hold", "list", "laptop", "FULL/a.tar.gz", code=10).stderr
+
+    assert "was removed by the retention policy" in said
+    assert "if it is still in the trash: tarkeep trash undelete laptop FULL/a.tar.gz" in said
+
+
+def test_the_coming_time_is_simulated(host: Host, tmp_path: Path) -> None:
+    picture = tmp_path / "coming.svg"
+    words = ("prune", "simulate", "laptop", "--days", "30", "--every", "FULL=1d")
+
+    shown = host.tarkeep(*words, "--svg", str(picture)).stdout.splitlines()
+    assert shown[-2].startswith("keep_last keeps ")
+    assert shown[-1].startswith("laptop: after 30 days 2 points in 2 archives, ")
+    assert picture.read_text().startswith("<svg ")
+    days = json.loads(host.tarkeep(*words, "--json").stdout)["days"]
+    assert [day["archives"] for day in days[-3:]] == [2, 2, 2]
+    assert json.loads(host.tarkeep(*words, "--json").stdout)["days"] == days
+    weekly = host.tarkeep("prune", "simulate", "laptop", "--days", "30", "--every", "FULL=0 2 * * 0", "--json").stdout
+    assert sum(day["removed"] for day in json.loads(weekly)["days"][1:]) in (4, 5)
+    refused = host.tarkeep("prune", "simulate", "laptop", "--every", "FULL=0 25 * * 0", code=2).stderr
+    assert "is not a cron line: bad hour" in refused
+    assert "is not a type and a span" in host.tarkeep("prune", "simulate", "laptop", "--every", "7d", code=2).stderr
+    assert "not a span" in host.tarkeep("prune", "simulate", "laptop", "--every", "FULL=x", code=2).stderr
+
+
+def test_much_at_once_wants_an_approval(host: Host, tmp_path: Path) -> None:
+    """The rules of a running server are read again by SIGHUP; so this one begins with others."""
+    rules = tmp_path / "strict.toml"
+    rules.write_text(RULES.replace("1.0", "0.1").replace("keep_last = 2", "keep_last = 1"))
+    data = tmp_path / "other"
+    with live_server(data, "--profiles", str(rules)) as server:
+        fill(server)
+        with server.client() as client:
+            client.put("/api/v1/profiles/laptop/archives/FULL/e.tar.gz", content=CONTENT).raise_for_status()
+        strict = Host(data, rules)
+
+        assert "paused: 4 archives of 5 would go" in strict.tarkeep("prune", "plan", "laptop", code=15).stdout
+        refused = strict.tarkeep("prune", "apply", "laptop", code=15).stderr
+        advice = refused.rpartition("; tarkeep ")[2].split()
+        assert advice[:3] == ["prune", "approve", "laptop"]
+        assert "4 archives" in strict.tarkeep(*advice).stdout
+
+
+def test_holds_and_locks_keep_archives(host: Host) -> None:
+    held = host.tarkeep("hold", "add", "laptop", "FULL/a.tar.gz", "--id", "audit", "--reason", "tax audit").stdout
+    assert held == "FULL/a.tar.gz: hold audit: tax audit\n"
+    locked = host.tarkeep("lock", "laptop", "FULL/b.tar.gz", "--until", "2099-12-31").stdout
+    assert locked == "FULL/b.tar.gz: locked until 2099-12-31T23:59:59Z\n"
+    assert "can only be made longer" in (
+        host.tarkeep("lock", "laptop", "FULL/b.tar.gz", "--until", "2098-12-31", code=1).stderr
+    )
+    assert host.tarkeep("prune", "apply", "laptop").stdout == "laptop: nothing to remove, 4 kept\n"
+
+    released = host.tarkeep("hold", "release", "laptop", "FULL/a.tar.gz", "--id", "audit").stdout
+    assert released == "FULL/a.tar.gz: no holds and no lock\n"
+    host.tarkeep("hold", "release", "laptop", "FULL/a.tar.gz", "--id", "audit", code=10)
+    assert "1 archive" in host.tarkeep("prune", "apply", "laptop").stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("prune", "plan", "nobody"), 10, "no profile nobody"),
+        (("prune", "apply", "laptop", "--plan", "12345"), 2, "at least 8 digits"),
+        (("prune", "plan", "../x"), 2, "profile"),
+        (("trash", "undelete", "laptop", "a.tar.gz"), 2, "TYPE/NAME"),
+        (("hold", "add", "laptop", "FULL/a.tar.gz", "--id", "a b", "--reason", "x"), 2, "letters, digits and hyphens"),
+        (("lock", "laptop", "FULL/a.tar.gz", "--until", "soon"), 2, "not a time"),
+    ],
+)
+def test_what_is_wrong_is_said(host: Host, words: tuple[str, ...], code: int, said: str) -> None:
+    assert said in host.tarkeep(*words, code=code).stderr
+
+
+def test_a_missing_data_directory_is_said_and_none_is_made(tmp_path: Path) -> None:
+    nowhere = Host(tmp_path / "nowhere", tmp_path / "rules.toml")
+    nowhere.rules.write_text(RULES)
+
+    assert "there is no data directory" in nowhere.tarkeep("prune", "plan", "laptop", code=2).stderr
+    assert not nowhere.data.exists()
+
+
+def test_the_socket_is_for_the_servers_user_alone(tmp_path: Path) -> None:
+    """Its mode, however long its path is; it goes with the server, and that of a killed one is replaced."""
+    data = tmp_path / ("long" * 25) / "data"
+    data.parent.mkdir()
+    with live_server(data) as server:
+        assert stat.S_IMODE((data / host_socket.NAME).stat().st_mode) == 0o600
+        host_socket.connected(data).close()
+        server.kill()
+    assert (data / host_socket.NAME).exists()
+    with live_server(data):
+        host_socket.connected(data).close()
+    assert not (data / host_socket.NAME).exists()
+
+
+def test_no_token_is_needed_by_the_socket_and_none_is_spared_elsewhere(tmp_path: Path) -> None:
+    """Nothing that a client can send makes its request one of the host."""
+    host = Host(tmp_path / "data", tmp_path / "rules.toml")
+    host.rules.write_text(RULES)
+    with live_server(host.data, "--profiles", str(host.rules)) as server:
+        fill(server)
+        host.tarkeep("token", "create", "--scope", "list", "--profile", "*")
+        with server.client() as client:
+            for headers in ({}, {"Host": f"/{host_socket.NAME}"}, {"Forwarded": f"for={host_socket.NAME}"}):
+                assert client.get("/api/v1/profiles/laptop/prune", headers=headers).status_code in (400, 401)
+        assert "2 archives" in host.tarkeep("prune", "apply", "laptop").stdout
+
+
+def test_a_clock_in_doubt_stops_removing_until_it_is_accepted(host: Host) -> None:
+    """As after a start long ago: a running server reads the note at each look, too."""
+    (host.data / "clock.json").write_text(json.dumps({"seen_at": "2026-01-01T00:00:00Z", "doubt": "it jumped"}))
+
+    assert "paused: " in host.tarkeep("prune", "plan", "laptop", code=15).stdout
+    assert "nothing was removed" in host.tarkeep("prune", "apply", "laptop", code=15).stderr
+
+    assert "is trusted from now on" in host.tarkeep("clock", "accept").stdout
+    assert "2 archives" in host.tarkeep("prune", "apply", "laptop").stdout
+
+
+def test_rules_are_checked_and_shown(tmp_path: Path) -> None:
+    host = Host(tmp_path / "data", tmp_path / "rules.toml")
+    host.rules.write_text('["web-*"]\ntime_zone = "Europe/Paris"\n["web-*".retention]\nkeep_daily = 7\n')
+
+    assert host.tarkeep("rules", "check", "rules.toml").stdout == (
+        "rules.toml: 1 pattern of profiles, 1 with a retention policy\n"
+    )
+    shown = host.tarkeep("rules", "show", "web-1").stdout
+    assert shown.startswith(f'web-1: ["web-*"] in {host.rules}\n')
+    assert "retention.keep_daily        7" in shown
+    assert "no pattern of" in host.tarkeep("rules", "show", "db").stdout
+
+
+def test_rules_of_a_mistyped_data_directory_are_not_the_defaults(tmp_path: Path) -> None:
+    """A directory without a file of rules has the defaults; one that is none of Tarkeep's has no rules at all."""
+    with live_server(tmp_path / "data"):
+        pass
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("TARKEEP_")}
+
+    def shown(data: Path) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "tarkeep", "rules", "show", "laptop", "--data", str(data)]
+        return subprocess.run(command, env=clean, cwd=tmp_path, capture_output=True, text=True)
+
+    assert "the defaults" in shown(tmp_path / "data").stdout
+    wrong = shown(tmp_path / "dta")
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert "there is no data directory" in wrong.stderr
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ("keep_dayly = 7", '["web-*".retention] there is no retention setting keep_dayly; did you mean keep_daily?'),
+        ("keep_daily = 0", '["web-*".retention] retention: it needs at least one rule that keeps something'),
+        ("", '["web-*".retention] retention: it needs at least one rule that keeps something'),
+        ('keep_daily = "7 days"', "keep_daily: '7 days' is not a span of time such as 36h, 14d, 8w, 6m (months) or 2y"),
+        ("keep_daily = -1", 'keep_daily must be a number from 0 on, a span such as "14d" or "all", not -1'),
+        ('keep_last = "14d"', 'keep_last must be a number from 0 on or "all", not '),
+        ("keep_within = 7", 'keep_within must be a span of time such as "14d", not 7'),
+        ("keep_last = 1\nminimum_points = true", "minimum_points must be a number from 0 on, not True"),
+        ("keep_last = 1\nlargest_share = 2", "largest_share must be a number between 0 and 1, not 2"),
+        ("keep_last = 1\nbrake = 1", "brake must be true or false, not 1"),
+        ('keep_last = 1\nprefer_full = "always"', "prefer_full must be one of hourly, daily, weekly, monthly"),
+    ],
+)
+def test_a_mistake_in_a_policy_names_file_table_and_setting(tmp_path: Path, table: str, said: str) -> None:
+    host = Host(tmp_path / "data", tmp_path / "rules.toml")
+    host.rules.write_text(f'["web-*".retention]\n{table}\n')
+
+    refused = host.tarkeep("rules", "check", "rules.toml", code=2).stderr
+
+    assert "rules.toml" in refused
+    assert said in refused
+
+
+def test_the_brake_is_shown_and_released(tmp_path: Path) -> None:
+    """Beside a running server, and without one."""
+    host = Host(tmp_path / "data", tmp_path / "rules.toml")
+    host.rules.write_text(RULES)
+    with live_server(host.data, "--profiles", str(host.rules)) as server, server.client() as client:
+        for name, count in (("a", 300), ("b", 100), ("c", 0)):
+            content = make_targz(
+                {f"documents/{number}.txt": b"text\n" for number in range(count)} | {"documents/x": b""}
+            )
+            client.put(f"/api/v1/profiles/laptop/archives/FULL/{name}.tar.gz", content=content).raise_for_status()
+
+        shown = host.tarkeep("brake", "show", "laptop", code=15).stdout
+        assert "FULL/b.tar.gz: at least 200 files of 301 are gone" in shown
+        assert "tarkeep brake release laptop --to FULL/c.tar.gz" in shown
+        planned = host.tarkeep("prune", "plan", "laptop", code=15).stdout
+        assert "tarkeep brake show laptop" in planned
+        assert (
+            "still stopped by 1 archive"
+            in host.tarkeep("brake", "release", "laptop", "--to", "FULL/b.tar.gz", code=15).stdout
+        )
+
+    assert json.loads(host.tarkeep("brake", "show", "laptop", "--json", code=15).stdout)["suspicious"]
+    done = host.tarkeep("brake", "release", "laptop", "--to", "FULL/c.tar.gz").stdout
+    assert done == "trusted  FULL/c.tar.gz\nlaptop: pruning goes on\n"
+    assert host.tarkeep("brake", "show", "laptop").stdout == "laptop: nothing is suspicious\n"
+    damaged = host.data / "archives/laptop/FULL/a.tar.gz.marks"
+    damaged.write_bytes(b"")
+    shown = host.tarkeep("brake", "show", "laptop", code=15).stdout
+    assert "FULL/a.tar.gz: its marks cannot be read, and may say that it is suspicious" in shown
+    assert "mend or remove the file laptop/FULL/a.tar.gz.marks" in shown
+    damaged.unlink()
+    host.tarkeep("brake", "release", "laptop", "--to", "FULL/none.tar.gz", code=10)
+    host.tarkeep("brake", "show", "nobody", code=10)
