@@ -687,6 +687,22 @@ class CatalogContract(RemovalsContract):
         for profile in ("", "nobody", "no profile", "docu\0ment"):
             assert catalog.names(profile, INC) == []
 
+    def test_all_names_of_some_profiles(self, catalog: Catalog) -> None:
+        """The listed ones, by profile and type; profiles that do not exist have none."""
+        for profile in ("document", "other", "third"):
+            catalog.adopt([make_archive(f"{profile}{one}.tar.gz", profile=profile, type=INC) for one in "ba"])
+        catalog.adopt([make_archive("full.tar.gz", profile="other", type=FULL)])
+        catalog.mark(ArchiveId("document", INC, "documenta.tar.gz"), ArchiveState.TRASHED)
+
+        found = catalog.names_of({"document", "other", "nobody", "no profile", "docu\0ment", ""})
+
+        assert {place: sorted(names) for place, names in found.items()} == {
+            ("document", INC): ["documentb.tar.gz"],
+            ("other", FULL): ["full.tar.gz"],
+            ("other", INC): ["othera.tar.gz", "otherb.tar.gz"],
+        }
+        assert catalog.names_of([]) == {}
+
     def test_many_names_are_looked_up_at_once(self, catalog: Catalog) -> None:
         """For names listed in that profile and type, the result equals their inventory entries."""
         archives = [make_archive(f"a{number}.tar.gz") for number in range(2000)]

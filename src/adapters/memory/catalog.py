@@ -236,6 +236,14 @@ class MemoryCatalog(MemoryLinks):
             found = sorted(a.id.name for a in listed if a.id.profile == profile and a.id.type is type)
         return [name for name in found if name > after][:limit]
 
+    def names_of(self, profiles: Collection[str]) -> dict[tuple[str, BackupType], list[str]]:
+        with self._lock:
+            ids = [archive.id for archive in self._entries.listed() if archive.id.profile in profiles]
+        found: dict[tuple[str, BackupType], list[str]] = {}
+        for id in ids:
+            found.setdefault((id.profile, id.type), []).append(id.name)
+        return found
+
     def look_up(self, profile: str, type: BackupType, names: Collection[str]) -> list[InventoryEntry]:
         wanted = set(names)
         with self._lock:

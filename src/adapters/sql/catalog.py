@@ -255,6 +255,9 @@ class SqlCatalog(SqlLinks, SqlRemovals):
     def names(self, profile: str, type: BackupType, *, after: str = "", limit: int = 10_000) -> list[str]:
         return self._inventories.names(profile, type, after, limit)
 
+    def names_of(self, profiles: Collection[str]) -> dict[tuple[str, BackupType], list[str]]:
+        return self._inventories.names_of(profiles)
+
     def look_up(self, profile: str, type: BackupType, names: Collection[str]) -> list[InventoryEntry]:
         return self._inventories.entries(profile, type, names)
 

@@ -70,6 +70,13 @@ class SqlInventories:
         place: Values = {"profile": profile, "type": type.value, "after_name": after, "limit": one_more(limit) - 1}
         return [name for (name,) in self.all(_NAMES, place)]
 
+    def names_of(self, profiles: Collection[str]) -> dict[tuple[str, BackupType], list[str]]:
+        place: Values = {"profiles": _encode(sorted(filter(may_exist, profiles))).decode()}
+        found: dict[tuple[str, BackupType], list[str]] = {}
+        for profile, type, name in self.all(_NAMES_OF, place):
+            found.setdefault((profile, TYPES[type]), []).append(name)
+        return found
+
     def entries(self, profile: str, type: BackupType, names: Collection[str]) -> list[InventoryEntry]:
         if not may_exist(profile):
             return []
@@ -108,3 +115,4 @@ _NAMES = (
     .limit(bindparam("limit"))
 )
 _ENTRIES = select(_a.name, *_KNOWN).where(_of_profile, _of_type, is_one_of(_a.name, "names"), LISTED)
+_NAMES_OF = select(_a.profile, _a.type, _a.name).where(is_one_of(_a.profile, "profiles"), LISTED)

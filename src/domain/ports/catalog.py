@@ -186,6 +186,13 @@ class Catalog(KeptLinks, Removals, Protocol):
     def names(self, profile: str, type: BackupType, *, after: str = "", limit: int = 10_000) -> list[str]:
         """At most *limit* names of entries of that profile and type, in order, beginning after *after*."""
 
+    def names_of(self, profiles: Collection[str]) -> dict[tuple[str, BackupType], list[str]]:
+        """
+        The names of all entries of *profiles*, by profile and type, in any order.
+
+        There is no limit: ask only for profiles that have few, which costs less than asking for each with `names`.
+        """
+
     def look_up(self, profile: str, type: BackupType, names: Collection[str]) -> list[InventoryEntry]:
         """The inventory entries of those *names* that the profile and type have, in any order."""
 

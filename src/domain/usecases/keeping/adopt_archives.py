@@ -11,8 +11,11 @@ decide then.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from itertools import groupby, islice
+from typing import TypeAlias
 
 from attrs import define, field, frozen
 
@@ -27,6 +30,12 @@ from .rebuild import described
 
 _AT_ONCE = 1000
 _NAMES_AT_ONCE = 10_000
+
+_Place: TypeAlias = tuple[str, BackupType]
+
+
+def _place(id: ArchiveId) -> _Place:
+    return id.profile, id.type
 
 
 @define
@@ -76,34 +85,56 @@ class AdoptArchives:
 
     def _unknown(self) -> list[ArchiveId]:
         """Every identity that only the store has; those that only the catalog has are marked as damaged."""
-        only_known = {(row.profile, row.type) for row in self.catalog.totals()}
         unknown: list[ArchiveId] = []
         count = 0
-        for (profile, type), ids in groupby(self.store.ids(), lambda id: (id.profile, id.type)):
-            only_known.discard((profile, type))
-            lacking = self._differing(profile, type, {id.name: id for id in ids})
+        for lacking in self._lacking():
             count += len(lacking)
             unknown += lacking[: self.limit + 1 - len(unknown)]
         if count > self.limit:
             raise CatalogLacks(count, self.limit)
-        for profile, type in only_known:  # the store has none of their archives
-            self._differing(profile, type, {})
         return unknown
 
-    def _differing(self, profile: str, type: BackupType, there: dict[str, ArchiveId]) -> list[ArchiveId]:
-        known = self._names(profile, type)
-        for name in sorted(known - there.keys()):
-            self._missing(ArchiveId(profile, type, name))
-        return [id for name, id in there.items() if name not in known]
+    def _lacking(self) -> Iterator[list[ArchiveId]]:
+        """What only the store has, by profile and type; small profiles are compared many at once."""
+        totals = self.catalog.totals()
+        only_known = {(row.profile, row.type) for row in totals}
+        entries = Counter[str]()
+        for row in totals:
+            entries[row.profile] += row.archives
+        few: dict[_Place, list[ArchiveId]] = {}
+        size = 0
+        for place, ids in groupby(self.store.ids(), _place):
+            only_known.discard(place)
+            if entries[place[0]] > _NAMES_AT_ONCE:
+                yield self._differing(place, list(ids), self._names(place))
+                continue
+            few[place] = list(ids)
+            size += len(few[place]) + entries[place[0]]
+            if size > _NAMES_AT_ONCE:
+                yield from self._differing_of(few)
+                few, size = {}, 0
+        yield from self._differing_of(few)
+        for place in only_known:  # the store has none of their archives
+            self._differing(place, [], self._names(place))
 
-    def _names(self, profile: str, type: BackupType) -> set[str]:
+    def _differing_of(self, few: Mapping[_Place, Sequence[ArchiveId]]) -> Iterator[list[ArchiveId]]:
+        known = self.catalog.names_of({profile for profile, _ in few})
+        for place, there in few.items():
+            yield self._differing(place, there, set(known.get(place, ())))
+
+    def _differing(self, place: _Place, there: Sequence[ArchiveId], known: AbstractSet[str]) -> list[ArchiveId]:
+        for name in sorted(known - {id.name for id in there}):
+            self._missing(ArchiveId(*place, name))
+        return [id for id in there if id.name not in known]
+
+    def _names(self, place: _Place) -> set[str]:
         names: set[str] = set()
-        some = self.catalog.names(profile, type, limit=_NAMES_AT_ONCE)
+        some = self.catalog.names(*place, limit=_NAMES_AT_ONCE)
         while some:
             names.update(some)
             if len(some) < _NAMES_AT_ONCE:
                 break
-            some = self.catalog.names(profile, type, after=some[-1], limit=_NAMES_AT_ONCE)
+            some = self.catalog.names(*place, after=some[-1], limit=_NAMES_AT_ONCE)
         return names
 
     def _missing(self, id: ArchiveId) -> None:
