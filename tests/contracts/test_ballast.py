@@ -9,7 +9,7 @@ import pytest
 from attrs import define
 
 from tarkeep.adapters.filesystem.data_directory import BALLAST, FileBallast
-from tarkeep.adapters.memory.ballast import MemoryBallast
+from tarkeep.adapters.memory.upkeep.ballast import MemoryBallast
 from tests.contracts.ballast import BallastContract, BallastDoor
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tarkeep.adapters.filesystem.clock_notes import NAME, FileClockNotes
-from tarkeep.adapters.memory.clock_notes import MemoryClockNotes
+from tarkeep.adapters.memory.upkeep.clock_notes import MemoryClockNotes
 from tarkeep.domain.ports.system import ClockNotes
 from tarkeep.domain.retention.clock_watch import ClockNote
 from tests.contracts.clock_notes import NOW, ClockNotesContract

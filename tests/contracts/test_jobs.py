@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tarkeep.adapters.cron_lines import CronsimLines
-from tarkeep.adapters.memory.job_table import MemoryJobTable
+from tarkeep.adapters.memory.upkeep.job_table import MemoryJobTable
 from tarkeep.adapters.sql.catalog import SqlCatalog
 from tarkeep.adapters.sql.upkeep.job_rows import SqlJobTable
 from tarkeep.domain.jobs.run import RunCause

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tarkeep.adapters.memory.catalog import MemoryCatalog
-from tarkeep.adapters.memory.scrub_table import MemoryScrubTable
+from tarkeep.adapters.memory.upkeep.scrub_table import MemoryScrubTable
 from tarkeep.adapters.sql.catalog import SqlCatalog
 from tarkeep.adapters.sql.upkeep.scrub_rows import SqlScrubTable
 from tarkeep.domain.scrubbing.unread import Unread

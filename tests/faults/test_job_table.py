@@ -19,7 +19,7 @@ import pytest
 from attrs import define, field
 
 from tarkeep.adapters.cron_lines import CronsimLines
-from tarkeep.adapters.memory.job_table import MemoryJobTable
+from tarkeep.adapters.memory.upkeep.job_table import MemoryJobTable
 from tarkeep.adapters.sql.catalog import SqlCatalog
 from tarkeep.domain.errors.jobs import JobRunning
 from tarkeep.domain.jobs.due import JobRecord

@@ -14,8 +14,8 @@ from tarkeep.adapters.filesystem.archive_sums import MemorySums
 from tarkeep.adapters.filesystem.seek_indexes import MemorySeekIndexes
 from tarkeep.adapters.memory.catalog import MemoryCatalog
 from tarkeep.adapters.memory.member_records import MemoryMemberRecords
-from tarkeep.adapters.memory.scrub_table import MemoryScrubTable
 from tarkeep.adapters.memory.store import MemoryArchiveStore
+from tarkeep.adapters.memory.upkeep.scrub_table import MemoryScrubTable
 from tarkeep.adapters.memory.upload_sessions import MemoryUploadSessions
 from tarkeep.adapters.process.hashing import HashlibHasher
 from tarkeep.adapters.process.name_locks import ProcessNameLocks

@@ -7,14 +7,13 @@ It keeps the promises of the port, except that nothing survives the process.
 
 from __future__ import annotations
 
-from bisect import bisect_right, insort
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from bisect import bisect_right
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
 from itertools import islice
 from operator import itemgetter
-from typing import TypeAlias
 
-from attrs import Factory, define, evolve
+from attrs import evolve
 
 from ...domain.archives.archive import ArchiveState, BackupArchive
 from ...domain.archives.inventory import InventoryEntry
@@ -33,72 +32,10 @@ from ...domain.ports.catalog import (
 )
 from ...domain.retention.arrival import Arrival, arrival_of
 from ..cursors import after_identity, after_time, read_identity, read_time
-from .job_table import MemoryJobTable
+from .entries import Entries, identity_key
 from .links import MemoryLinks
-from .scrub_table import MemoryScrubTable
-
-_InTime: TypeAlias = tuple[int, int]  # received, in microseconds since the epoch; running number
-_Identity: TypeAlias = tuple[str, str, str]  # type, name, profile
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-@define
-class _Entries:
-    """Every entry, the hidden ones too, and the listed ones in both orders."""
-
-    numbered: dict[ArchiveId, tuple[int, BackupArchive]] = Factory(dict)
-    in_time: list[_InTime] = Factory(list)
-    by_identity: list[tuple[_Identity, int]] = Factory(list)
-    at: dict[int, ArchiveId] = Factory(dict)
-    profiles: dict[str, None] = Factory(dict)  # in order of first arrival
-    last: int = 0
-
-    def add(self, archive: BackupArchive) -> None:
-        self.last = seq = self.last + 1
-        self.numbered[archive.id] = seq, archive
-        self.profiles[archive.id.profile] = None
-        self.at[seq] = archive.id
-        self._list(seq, archive)
-
-    def set(self, archive: BackupArchive) -> None:
-        seq, before = self.numbered[archive.id]
-        if before.state is not ArchiveState.TRASHED:
-            self.in_time.remove((_microseconds(before.received_at), seq))
-            self.by_identity.remove((_identity(archive.id), seq))
-        self.numbered[archive.id] = seq, archive
-        self._list(seq, archive)
-
-    def drop(self, id: ArchiveId) -> None:
-        """Remove an entry that is not listed."""
-        seq, _ = self.numbered.pop(id)
-        del self.at[seq]
-
-    def _list(self, seq: int, archive: BackupArchive) -> None:
-        if archive.state is not ArchiveState.TRASHED:
-            insort(self.in_time, (_microseconds(archive.received_at), seq))
-            insort(self.by_identity, (_identity(archive.id), seq))
-
-    def archive(self, seq: int) -> BackupArchive:
-        return self.numbered[self.at[seq]][1]
-
-    def latest(self, profile: str, type: BackupType | None) -> Iterator[BackupArchive]:
-        for _, seq in reversed(self.in_time):
-            archive = self.archive(seq)
-            if archive.id.profile == profile and type in (None, archive.id.type):
-                yield archive
-
-    def from_place(
-        self, start: int, profiles: Collection[str] | None, type: BackupType | None
-    ) -> Iterator[tuple[_InTime, BackupArchive]]:
-        for position in range(start, len(self.in_time)):
-            place = self.in_time[position]
-            archive = self.archive(place[1])
-            if (profiles is None or archive.id.profile in profiles) and type in (None, archive.id.type):
-                yield place, archive
-
-    def listed(self) -> Iterator[BackupArchive]:
-        return (archive for _, archive in self.numbered.values() if archive.state is not ArchiveState.TRASHED)
+from .upkeep.job_table import MemoryJobTable
+from .upkeep.scrub_table import MemoryScrubTable
 
 
 class MemoryCatalog(MemoryLinks):
@@ -112,7 +49,7 @@ class MemoryCatalog(MemoryLinks):
     def __init__(self) -> None:
         super().__init__()
         self._claims: dict[ArchiveId, BackupArchive] = {}
-        self._entries = _Entries()
+        self._entries = Entries()
         self._broken: dict[str, dict[ArchiveId, datetime]] = {}
         self.jobs = MemoryJobTable()
         self.scrubs = MemoryScrubTable(self._every_entry)
@@ -150,7 +87,7 @@ class MemoryCatalog(MemoryLinks):
 
     def replace(self, archives: Iterable[BackupArchive]) -> int:
         with self._lock:
-            entries = _Entries(profiles=dict(self._entries.profiles))
+            entries = Entries(profiles=dict(self._entries.profiles))
             entered = _enter(entries, archives, taken={})
             self._entries, self._claims, self._linked, self._broken = entries, {}, {}, {}
             for archive in entered:
@@ -226,7 +163,7 @@ class MemoryCatalog(MemoryLinks):
         more = len(found) > limit
         return InventoryPage(
             tuple(_inventory_entry(archive) for archive in found[:limit]),
-            after_identity(*_identity(found[limit - 1].id)) if more else None,
+            after_identity(*identity_key(found[limit - 1].id)) if more else None,
         )
 
     def names(self, profile: str, type: BackupType, *, after: str = "", limit: int = 10_000) -> list[str]:
@@ -237,12 +174,11 @@ class MemoryCatalog(MemoryLinks):
         return [name for name in found if name > after][:limit]
 
     def names_of(self, profiles: Collection[str]) -> dict[tuple[str, BackupType], list[str]]:
-        with self._lock:
-            ids = [archive.id for archive in self._entries.listed() if archive.id.profile in profiles]
         found: dict[tuple[str, BackupType], list[str]] = {}
-        for id in ids:
-            found.setdefault((id.profile, id.type), []).append(id.name)
-        return found
+        with self._lock:
+            for archive in self._entries.listed():
+                found.setdefault((archive.id.profile, archive.id.type), []).append(archive.id.name)
+        return {place: names for place, names in found.items() if place[0] in profiles}
 
     def look_up(self, profile: str, type: BackupType, names: Collection[str]) -> list[InventoryEntry]:
         wanted = set(names)
@@ -347,7 +283,7 @@ class MemoryCatalog(MemoryLinks):
 
 
 def _enter(
-    entries: _Entries, archives: Iterable[BackupArchive], taken: dict[ArchiveId, BackupArchive]
+    entries: Entries, archives: Iterable[BackupArchive], taken: dict[ArchiveId, BackupArchive]
 ) -> list[BackupArchive]:
     """Enter archives; returns the new ones."""
     entered = []
@@ -387,14 +323,6 @@ def _inventory_entry(archive: BackupArchive) -> InventoryEntry:
     digests = archive.digests
     is_damaged = archive.state is ArchiveState.DAMAGED
     return InventoryEntry(archive.id.type, archive.id.name, archive.size_bytes, digests.md5, digests.sha256, is_damaged)
-
-
-def _identity(id: ArchiveId) -> _Identity:
-    return id.type.value, id.name, id.profile
-
-
-def _microseconds(moment: datetime) -> int:
-    return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
 def _check(limit: int) -> None:

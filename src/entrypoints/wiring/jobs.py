@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 from attrs import field, frozen
 
 from ...adapters.cron_lines import CronsimLines
-from ...adapters.memory.job_table import MemoryJobTable
 from ...adapters.memory.one_reader import AnyPace, OneReader
+from ...adapters.memory.upkeep.job_table import MemoryJobTable
 from ...adapters.process.upkeep.readers import ThreadReaders
 from ...adapters.process.upkeep.scrub_pace import ProcessTraffic, SleepingPace
 from ...domain.errors.settings import InvalidSetting

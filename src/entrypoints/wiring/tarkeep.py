@@ -9,9 +9,9 @@ from attrs import field, frozen
 from ...adapters.cron_lines import CronsimLines
 from ...adapters.filesystem.scratch import ScratchFiles
 from ...adapters.memory.audit_log import MemoryAuditLog
-from ...adapters.memory.ballast import MemoryBallast
-from ...adapters.memory.clock_notes import MemoryClockNotes
 from ...adapters.memory.tokens import MemoryTokenStore
+from ...adapters.memory.upkeep.ballast import MemoryBallast
+from ...adapters.memory.upkeep.clock_notes import MemoryClockNotes
 from ...adapters.process.in_use import ProcessInUse
 from ...adapters.process.inventory_sorter import SpillingSorter
 from ...adapters.process.turns import ProcessTurns

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tarkeep.adapters.cron_lines import CronsimLines
-from tarkeep.adapters.memory.job_table import MemoryJobTable
+from tarkeep.adapters.memory.upkeep.job_table import MemoryJobTable
 from tarkeep.domain.errors.capacity import BackendUnavailable, InsufficientStorage
 from tarkeep.domain.errors.jobs import JobNotFound, JobRunning
 from tarkeep.domain.jobs.due import MOST_JITTER, MOST_TRIES

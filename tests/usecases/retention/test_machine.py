@@ -32,7 +32,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from tarkeep.adapters.memory.catalog import MemoryCatalog
-from tarkeep.adapters.memory.clock_notes import MemoryClockNotes
+from tarkeep.adapters.memory.upkeep.clock_notes import MemoryClockNotes
 from tarkeep.adapters.sql.catalog import SqlCatalog
 from tarkeep.domain.archives.archive import BackupArchive, Lineage, Offer
 from tarkeep.domain.chains.points import RestorePoint

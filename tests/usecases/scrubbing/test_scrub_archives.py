@@ -12,8 +12,8 @@ import pytest
 from attrs import define, evolve, field
 
 from tarkeep.adapters.memory.catalog import MemoryCatalog
-from tarkeep.adapters.memory.scrub_table import MemoryScrubTable
 from tarkeep.adapters.memory.store import MemoryArchiveStore
+from tarkeep.adapters.memory.upkeep.scrub_table import MemoryScrubTable
 from tarkeep.domain.archives import sidecar
 from tarkeep.domain.archives.archive import ArchiveState, BackupArchive
 from tarkeep.domain.errors.archives import ProfileNotFound

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import define, field
 
-from ...domain.retention.clock_watch import ClockNote
+from ....domain.retention.clock_watch import ClockNote
 
 
 @define

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 
 from attrs import define, evolve, field
 
-from ...domain.errors.jobs import JobRunning
-from ...domain.jobs.due import JobRecord, covered_by
-from ...domain.jobs.run import Run, RunCause, RunOutcome
-from ...domain.ports.upkeep.jobs import KEPT_DAYS, KEPT_RUNS
+from ....domain.errors.jobs import JobRunning
+from ....domain.jobs.due import JobRecord, covered_by
+from ....domain.jobs.run import Run, RunCause, RunOutcome
+from ....domain.ports.upkeep.jobs import KEPT_DAYS, KEPT_RUNS
 
 
 @define(eq=False)

@@ -9,10 +9,10 @@ from datetime import datetime
 
 from attrs import define, field, frozen
 
-from ...domain.archives.archive import ArchiveState, BackupArchive
-from ...domain.errors.archives import ArchiveNotFound
-from ...domain.identity.archive_id import ArchiveId
-from ...domain.scrubbing.unread import FoundRight, Unread, in_order
+from ....domain.archives.archive import ArchiveState, BackupArchive
+from ....domain.errors.archives import ArchiveNotFound
+from ....domain.identity.archive_id import ArchiveId
+from ....domain.scrubbing.unread import FoundRight, Unread, in_order
 
 
 @frozen
