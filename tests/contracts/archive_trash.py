@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tarkeep.domain.errors.archives import AlreadyPublished, ArchiveNotFound, ArchiveProtected, SnapshotNotFound
+from tarkeep.domain.errors.capacity import BackendUnavailable
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.identity.digests import Digests
 from tarkeep.domain.ports.store import ArchiveStore, StoredArchive, TrashedArchive
@@ -193,6 +194,57 @@ class ArchiveMarksContract:
 
 class ArchiveTrashContract:
     """One test per promise about the trash."""
+
+    def test_a_removal_is_told_before_it_cannot_be_stopped(self, door: StoreDoor) -> None:
+        """Once it is in the trash, while it still is in the store; a purge is told while the bytes are there."""
+        put(door.store, ID, b"bytes", b"about")
+        seen: list[object] = []
+
+        def look() -> None:
+            trashed = next(iter(door.store.trashed()))
+            seen.append((trashed.note, trashed.size_bytes, ID in set(door.store.ids())))
+
+        door.store.trash(ID, NOTE, NOW, look)
+        assert seen == [(NOTE, 5, True)]
+        assert ID not in set(door.store.ids())
+        door.store.purge(ID, PURGED, LATER, look)
+
+        assert seen[1:] == [(PURGED, 5, False)]
+        assert next(iter(door.store.trashed())).size_bytes is None
+
+    def test_nothing_is_told_of_a_removal_that_is_refused(self, door: StoreDoor) -> None:
+        """Neither of what is held, nor of what is not there."""
+        told: list[str] = []
+        with pytest.raises(ArchiveNotFound):
+            door.store.trash(ID, NOTE, NOW, lambda: told.append("moved"))
+        with pytest.raises(ArchiveNotFound):
+            door.store.purge(ID, PURGED, LATER, lambda: told.append("gone"))
+        put(door.store, ID, b"bytes")
+        door.store.mark(ID, marks.encode(HELD), None)
+        with pytest.raises(ArchiveProtected):
+            door.store.trash(ID, NOTE, NOW, lambda: told.append("moved"))
+
+        assert told == []
+
+    def test_a_move_that_ended_as_it_was_told_is_finished_or_undone(self, door: StoreDoor) -> None:
+        """The archive is in both places then; moving it again tells it again."""
+        put(door.store, ID, b"bytes", b"about")
+        told: list[str] = []
+
+        def fail() -> None:
+            told.append("first")
+            raise BackendUnavailable("the log", "it is full")
+
+        for finish in (door.store.untrash, lambda id: door.store.trash(id, NOTE, NOW, lambda: told.append("again"))):
+            with pytest.raises(BackendUnavailable):
+                door.store.trash(ID, NOTE, NOW, fail)
+            assert ID in set(door.store.ids())
+            assert door.store.note(ID) == NOTE
+            finish(ID)
+
+        assert told == ["first", "first", "again"]
+        assert ID not in set(door.store.ids())
+        assert next(iter(door.store.trashed())).size_bytes == 5
 
     # -- into the trash ----------------------------------------------------------------------------------------------
 

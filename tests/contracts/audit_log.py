@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from attrs import evolve
 
@@ -37,6 +37,30 @@ class AuditLogContract:
 
         assert another().has("stored by upload x")
         assert not another().has("stored by upload")
+
+    def test_the_newest_line_about_an_archive_is_found(self, another: Callable[[], AuditLog]) -> None:
+        """That of some words, about this archive and no other, whatever is between."""
+        log = another()
+        assert log.newest("laptop/FULL/a.tar.gz", ("moved",)) is None
+        for number, (what, result) in enumerate(
+            [
+                ("laptop/FULL/a.tar.gz", "moved to the trash by plan 1"),
+                ("laptop/FULL/a.tar.gz", "brought back from the trash"),
+                ("laptop/FULL/a.tar.gz", "held by audit: moved"),
+                ("laptop/FULL/\udcff.tar.gz", 'moved "x"'),
+                ('a", "what": "laptop/FULL/a.tar.gz", "sha256": "', "moved"),
+            ]
+        ):
+            log.append(evolve(entry(what), at=NOW + timedelta(seconds=number), who=None, result=result))
+
+        newest = another().newest
+        back = evolve(entry(), at=NOW + timedelta(seconds=1), who=None, result="brought back from the trash")
+        assert newest("laptop/FULL/a.tar.gz", ("moved", "brought")) == back
+        moved = newest("laptop/FULL/a.tar.gz", ("moved",))
+        assert moved == evolve(back, at=NOW, result="moved to the trash by plan 1")
+        assert newest("laptop/FULL/a.tar.gz", ("purged",)) is None
+        assert newest("laptop/FULL/\udcff.tar.gz", ("moved",)) is not None
+        assert newest("laptop/FULL/a.tar", ("moved",)) is None
 
     def test_lines_of_several_processes_make_one_chain(self, another: Callable[[], AuditLog]) -> None:
         """They alternate; and every digest that was the last one is found later."""

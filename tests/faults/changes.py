@@ -18,6 +18,8 @@ from zlib import crc32
 import httpx2
 from attrs import define, field, frozen
 
+from tarkeep.domain.access.audit import entry_of
+from tarkeep.domain.access.on_record import BACK, MOVED, PURGED, STAYS
 from tarkeep.domain.access.tokens import Scope
 from tarkeep.entrypoints.settings.server import StorageSettings
 from tarkeep.entrypoints.wiring.host import open_tokens
@@ -253,6 +255,18 @@ class Asked:
         for change in self.made[-few:]:
             assert change.state(client, data) == DONE[change.word], change
             assert change.files(data) == FILES[DONE[change.word]], change
+
+    def check_lines(self, log: Path) -> None:
+        """The log has one line for each removal that was made, and none that does not hold."""
+        said = [entry for line in log.read_bytes().splitlines() if (entry := entry_of(line)) is not None]
+        for change in self.made:
+            if change.word not in ("prune", "purge"):
+                continue
+            results = [one.result for one in said if one.what == f"{change.profile}/FULL/{change.name}"]
+            moved, back, gone = (
+                sum(one.startswith(word) for one in results) for word in (MOVED, (BACK, STAYS), PURGED)
+            )
+            assert (moved - back, gone) == (1, int(change.word == "purge")), (change, results)
 
 
 def authorized(client: httpx2.Client, data: Path) -> httpx2.Client:

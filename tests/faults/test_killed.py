@@ -113,7 +113,11 @@ def test_killed_as_an_upload_is_begun_it_is_there_if_that_was_acknowledged(tmp_p
 def test_killed_at_any_call_an_archive_is_whole_where_it_was_or_where_it_goes(
     tmp_path: Path, word: str, call: str
 ) -> None:
-    """In one place alone after the next start; what was acknowledged is so, and the change is made if asked again."""
+    """
+    In one place alone after the next start; what was acknowledged is so, and the change is made if asked again.
+
+    The log of writes has one line for each removal.
+    """
     require_strace(tmp_path)
     data, log, trace, rules = (tmp_path / name for name in ("data", "server.log", "strace.log", "rules.toml"))
     rules.write_text(POLICY)
@@ -122,6 +126,7 @@ def test_killed_at_any_call_an_archive_is_whole_where_it_was_or_where_it_goes(
         with forked_server(data, log, "--profiles", str(rules)) as server, server.client() as client:
             authorized(client, data)
             asked.check(client, data)
+            asked.check_lines(data / "audit.log")
             warm = ready(client, word)
             assert warm.send(client).is_success
             if word == "purge":

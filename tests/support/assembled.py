@@ -29,6 +29,7 @@ from tarkeep.domain.chains.standing import PlacedArchive
 from tarkeep.domain.errors.content import UploadInterrupted
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.identity.digests import DeclaredDigests
+from tarkeep.domain.ports.access import AuditLog
 from tarkeep.domain.ports.catalog import Catalog
 from tarkeep.domain.ports.members import MemberRecords
 from tarkeep.domain.ports.notifier import Notifier
@@ -62,11 +63,13 @@ def assembled(
     rules: Rules = NO_RULES,
     clock_notes: ClockNotes | None = None,
     scrubs: ScrubPlan | None = None,
+    audit: AuditLog | None = None,
 ) -> Tarkeep:
     """Tarkeep over these adapters, without waiting: a name that is held is refused at once."""
     hasher = HashlibHasher()
     read = reading(store, catalog, hasher, sums if sums is not None else MemorySums(), notifier)
     tarkeep = assemble(
+        audit=audit,
         store=store,
         catalog=catalog,
         hasher=hasher,

@@ -45,7 +45,7 @@ from ...domain.errors.archives import AlreadyPublished, ArchiveCorrupt, ArchiveN
 from ...domain.errors.capacity import BackendUnavailable
 from ...domain.identity.archive_id import ArchiveId, BackupType
 from ...domain.identity.invalid import InvalidName
-from ...domain.ports.store import ArchiveReader, Block, StoredArchive, TrashedArchive
+from ...domain.ports.store import ArchiveReader, Block, StoredArchive, TrashedArchive, untold
 from ...domain.ports.system import IdSource
 from ..process.os_errors import translated
 from ..process.shared_syncs import SharedSyncs
@@ -268,9 +268,9 @@ class FilesystemArchiveStore:
     def marked(self, profile: str | None = None) -> Iterator[ArchiveId]:
         yield from sorted({*self._archives.ids(MARKS_SUFFIX, profile), *self._trash.trash.ids(MARKS_SUFFIX, profile)})
 
-    def trash(self, id: ArchiveId, note: bytes, now: datetime) -> None:
+    def trash(self, id: ArchiveId, note: bytes, now: datetime, tell: Callable[[], None] = untold) -> None:
         with self._turn_of(id), translated(writing=True):
-            self._trash.take_in(id, note, now)
+            self._trash.take_in(id, note, now, tell)
 
     def untrash(self, id: ArchiveId) -> None:
         with self._turn_of(id), translated(writing=True):
@@ -283,9 +283,9 @@ class FilesystemArchiveStore:
         with translated():
             return self._trash.note(id)
 
-    def purge(self, id: ArchiveId, note: bytes, now: datetime) -> None:
+    def purge(self, id: ArchiveId, note: bytes, now: datetime, tell: Callable[[], None] = untold) -> None:
         with self._turn_of(id), translated(writing=True):
-            self._trash.purge(id, note, now)
+            self._trash.purge(id, note, now, tell)
 
     def forget(self, id: ArchiveId) -> None:
         with self._turn_of(id), translated(writing=True):

@@ -21,7 +21,7 @@ import secrets
 import stat
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from functools import partial
 from mmap import ACCESS_READ, mmap
@@ -35,10 +35,12 @@ from ...domain.access.audit import (
     AuditEntry,
     AuditReport,
     check,
+    entry_of,
     goes_on_with,
     key_entry,
     line_digest,
     line_of,
+    told_about,
     told_as,
 )
 from ...domain.errors.capacity import BackendUnavailable
@@ -99,15 +101,31 @@ class FileAuditLog:
             return check([], noted, key)
 
     def has(self, result: str) -> bool:
-        with translated():
-            try:
-                with (self.folder / AUDIT).open("rb") as log:
-                    if os.fstat(log.fileno()).st_size == 0:
-                        return False
-                    with mmap(log.fileno(), 0, access=ACCESS_READ) as lines:
-                        return lines.rfind(told_as(result)) >= 0
-            except FileNotFoundError:
-                return False
+        with self._mapped() as lines:
+            return lines is not None and lines.rfind(told_as(result)) >= 0
+
+    def newest(self, what: str, beginnings: tuple[str, ...]) -> AuditEntry | None:
+        wanted = told_about(what)
+        with self._mapped() as lines:
+            end = 0 if lines is None else len(lines)
+            while lines is not None and (at := lines.rfind(wanted, 0, end)) >= 0:
+                start, stop = lines.rfind(b"\n", 0, at) + 1, lines.find(b"\n", at)
+                entry = entry_of(lines[start : stop if stop >= 0 else len(lines)])
+                if entry is not None and entry.result.startswith(beginnings):
+                    return entry
+                end = start
+        return None
+
+    @contextmanager
+    def _mapped(self) -> Iterator[mmap | None]:
+        """The whole log; None if there is none, or it is empty."""
+        with ExitStack() as opened, translated():
+            lines = None
+            with suppress(FileNotFoundError):
+                log = opened.enter_context((self.folder / AUDIT).open("rb"))
+                if os.fstat(log.fileno()).st_size:
+                    lines = opened.enter_context(mmap(log.fileno(), 0, access=ACCESS_READ))
+            yield lines
 
     @contextmanager
     def _opened(self) -> Iterator[int]:

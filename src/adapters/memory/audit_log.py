@@ -8,7 +8,18 @@ from collections import deque
 
 from attrs import define, field
 
-from ...domain.access.audit import FIRST, KEY_BYTES, AuditEntry, AuditReport, check, line_digest, line_of, told_as
+from ...domain.access.audit import (
+    FIRST,
+    KEY_BYTES,
+    AuditEntry,
+    AuditReport,
+    check,
+    entry_of,
+    line_digest,
+    line_of,
+    told_about,
+    told_as,
+)
 
 
 @define(eq=False)
@@ -32,3 +43,12 @@ class MemoryAuditLog:
         wanted = told_as(result)
         with self._lock:
             return any(wanted in line for line in self._lines)
+
+    def newest(self, what: str, beginnings: tuple[str, ...]) -> AuditEntry | None:
+        wanted = told_about(what)
+        with self._lock:
+            for line in reversed(self._lines):
+                entry = entry_of(line) if wanted in line else None
+                if entry is not None and entry.result.startswith(beginnings):
+                    return entry
+        return None

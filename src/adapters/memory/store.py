@@ -7,11 +7,11 @@ Keeps the promises of `ArchiveStore` but the one that memory cannot keep: nothin
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime
 from types import TracebackType
 
-from attrs import Factory, define, field, frozen
+from attrs import Factory, define, evolve, field, frozen
 
 from ...domain.archives.totals import Usage
 from ...domain.errors.archives import (
@@ -23,7 +23,7 @@ from ...domain.errors.archives import (
 )
 from ...domain.errors.uploads import StagedBytesMissing
 from ...domain.identity.archive_id import ArchiveId
-from ...domain.ports.store import ArchiveReader, ArchiveWriter, Block, StoredArchive, TrashedArchive
+from ...domain.ports.store import ArchiveReader, ArchiveWriter, Block, StoredArchive, TrashedArchive, untold
 from ...domain.ports.system import Clock
 from ...domain.retention.marks import decode
 from ...domain.retention.trash_note import is_purged
@@ -180,16 +180,16 @@ class MemoryArchiveStore:
     def marked(self, profile: str | None = None) -> Iterator[ArchiveId]:
         with self._lock:
             held = [id for id, held in self._all_held() if held.marks is not None]
-        found = sorted(id for id in held if profile in (None, id.profile))
-        yield from found
+        yield from sorted(id for id in held if profile in (None, id.profile))
 
-    def trash(self, id: ArchiveId, note: bytes, now: datetime) -> None:
+    def trash(self, id: ArchiveId, note: bytes, now: datetime, tell: Callable[[], None] = untold) -> None:
         with self._lock:
             held = self._anywhere(id)
-            if id in self.archives and self._trashed(id) is not None:
-                raise AlreadyPublished(id)
+            self._refuse_another(id, self._trashed(id))
             _refuse_protected(id, held, now)
             self.in_trash[id] = HeldTrash(held, bytes(note))
+        tell()
+        with self._lock:
             self.archives.pop(id, None)
 
     def untrash(self, id: ArchiveId) -> None:
@@ -197,8 +197,7 @@ class MemoryArchiveStore:
             held = self._trashed(id)
             if held is None:
                 raise ArchiveNotFound(str(id))
-            if id in self.archives:
-                raise AlreadyPublished(id)
+            self._refuse_another(id, held)
             self.archives[id] = held
             del self.in_trash[id]
 
@@ -211,15 +210,18 @@ class MemoryArchiveStore:
         with self._lock:
             return self.in_trash[id].note if id in self.in_trash else None
 
-    def purge(self, id: ArchiveId, note: bytes, now: datetime) -> None:
+    def purge(self, id: ArchiveId, note: bytes, now: datetime, tell: Callable[[], None] = untold) -> None:
         with self._lock:
-            if id not in self.in_trash:
-                raise ArchiveNotFound(str(id))
             held = self._trashed(id)
+            if id not in self.in_trash or (held is not None and self.archives.get(id) is held):  # it is half moved
+                raise ArchiveNotFound(str(id))
             if held is not None:
                 _refuse_protected(id, held, now)
-                known = self.in_trash[id].note
-                self.in_trash[id] = HeldTrash(None, known if is_purged(known) else bytes(note))
+                if not is_purged(self.in_trash[id].note):
+                    self.in_trash[id] = HeldTrash(held, bytes(note))
+        tell()
+        with self._lock:
+            self.in_trash[id] = evolve(self.in_trash[id], held=None)
 
     def forget(self, id: ArchiveId) -> None:
         with self._lock:
@@ -229,6 +231,10 @@ class MemoryArchiveStore:
 
     def _trashed(self, id: ArchiveId) -> HeldArchive | None:
         return self.in_trash[id].held if id in self.in_trash else None
+
+    def _refuse_another(self, id: ArchiveId, trashed: HeldArchive | None) -> None:
+        if id in self.archives and trashed not in (None, self.archives[id]):
+            raise AlreadyPublished(id)
 
     def _anywhere(self, id: ArchiveId) -> HeldArchive:
         held = self.archives.get(id) or self._trashed(id)

@@ -110,6 +110,29 @@ def told_as(result: str) -> bytes:
     return b'"result": ' + json.dumps(result).encode()
 
 
+def told_about(what: str) -> bytes:
+    """The bytes that each line about *what* contains, and no other line."""
+    return b'"what": ' + json.dumps(what).encode() + b', "sha256": '
+
+
+def entry_of(line: bytes) -> AuditEntry | None:
+    """What *line* says; None if it is torn or damaged. Its seal is not looked at."""
+    told = _told(line)
+    try:
+        if told is None:
+            return None
+        return AuditEntry(
+            datetime.fromisoformat(str(told["at"])),
+            None if told["who"] is None else str(told["who"]),
+            str(told["address"]),
+            str(told["what"]),
+            None if told["sha256"] is None else str(told["sha256"]),
+            str(told["result"]),
+        )
+    except (KeyError, ValueError):
+        return None
+
+
 def line_of(entry: AuditEntry, before: str, key: bytes) -> bytes:
     """The line of *entry*, without its newline, after the one with the digest *before*, sealed with *key*."""
     told = {

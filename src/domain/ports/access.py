@@ -62,3 +62,10 @@ class AuditLog(Protocol):
 
     def has(self, result: str) -> bool:
         """Whether a line of the log has that *result*. Cost may grow with the log."""
+
+    def newest(self, what: str, beginnings: tuple[str, ...]) -> AuditEntry | None:
+        """
+        What the newest line about *what* says whose result begins with one of *beginnings*; None without one.
+
+        Torn and damaged lines are passed over. Cost may grow with the log.
+        """

@@ -4,7 +4,7 @@ The store: the bytes of archives and their side-cars by identity. It is the trut
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol, TypeAlias
@@ -16,6 +16,10 @@ from ..identity.archive_id import ArchiveId
 
 Block: TypeAlias = bytes | bytearray | memoryview
 """A piece of an archive of any length. Unless a method says otherwise, it may be kept only until the call returns."""
+
+
+def untold() -> None:
+    """Nobody is told."""
 
 
 @frozen
@@ -258,13 +262,16 @@ class ArchiveStore(Protocol):
         Reads only names, and does not check that the archive exists.
         """
 
-    def trash(self, id: ArchiveId, note: bytes, now: datetime) -> None:
+    def trash(self, id: ArchiveId, note: bytes, now: datetime, tell: Callable[[], None] = untold) -> None:
         """
         Durably move the archive *id*, with all that is kept with it, to the trash, where *note* says why.
 
         It is in the store or in the trash at any moment, and after a crash in one of them or in both, as a whole. Then
         this finishes the move, and `untrash` undoes it. Trashing what is in the trash only replaces its note. *note* is
         an encoded `TrashNote` without *purged_at*; it replaces that on an earlier archive of this name.
+
+        *tell* is called once the note and the archive are durably in the trash, and before anything leaves the store:
+        whoever sees the archive in the trash alone knows that it was told.
 
         Raises:
             ArchiveProtected: its marks protect the archive at *now*, or cannot be read.
@@ -291,13 +298,15 @@ class ArchiveStore(Protocol):
     def note(self, id: ArchiveId) -> bytes | None:
         """The note on *id* in the trash, also if its bytes were purged; None without one."""
 
-    def purge(self, id: ArchiveId, note: bytes, now: datetime) -> None:
+    def purge(self, id: ArchiveId, note: bytes, now: datetime, tell: Callable[[], None] = untold) -> None:
         """
         Durably remove the archive *id*, and all that is kept with it, from the trash; only *note* stays.
 
         *note* is an encoded `TrashNote` with *purged_at*. It is durable before anything is removed. Purging again
         finishes what a crash or an error interrupted: until then `trashed` shows the bytes, or that there are remains.
         It changes no note. From then on the name may be published again.
+
+        *tell* is called once the note is durable, and before anything is removed.
 
         Raises:
             ArchiveProtected: as `trash`.

@@ -31,6 +31,7 @@ class TrashNote:
 
     *plan* is the digest of the plan that removed it, *reasons* are those of the decision. It stays in the trash until
     *keep_until* at least. *parent* is what it built on, None for nothing. *purged_at* is when its bytes were removed.
+    *who* asked for the removal, as in `AuditEntry`.
     """
 
     id: ArchiveId
@@ -44,6 +45,7 @@ class TrashNote:
     reasons: tuple[str, ...]
     parent: ArchiveId | None = None
     purged_at: datetime | None = field(default=None)
+    who: str | None = None
 
     @classmethod
     def of(
@@ -55,6 +57,7 @@ class TrashNote:
         keep_until: datetime,
         plan: str,
         reasons: tuple[str, ...],
+        who: str | None = None,
     ) -> TrashNote:
         """The note on *archive*, which builds on *parent*."""
         return cls(
@@ -68,6 +71,7 @@ class TrashNote:
             plan,
             reasons,
             parent,
+            who=who,
         )
 
     def purged(self, now: datetime) -> TrashNote:
@@ -93,6 +97,7 @@ def encode(note: TrashNote) -> bytes:
         "reasons": list(note.reasons),
         "parent": note.parent and {"type": note.parent.type.value, "name": note.parent.name},
         "purged_at": note.purged_at and rfc3339(note.purged_at),
+        "who": note.who,
     }
     return json.dumps(members, ensure_ascii=False, indent=2).encode(errors="surrogatepass") + b"\n"
 
@@ -121,6 +126,7 @@ def decode(raw: bytes) -> TrashNote:
             tuple(map(str, members["reasons"])),
             parent and ArchiveId(profile, BackupType(parent["type"]), parent["name"]),
             purged_at and _parse(purged_at),
+            None if (who := members.get("who")) is None else str(who),
         )
     except InvalidSidecar:
         raise

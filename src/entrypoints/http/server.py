@@ -58,6 +58,8 @@ def serve(tarkeep: Tarkeep, settings: ServerSettings, data: Path | None = None) 
         log.warning(
             "recovered the trash", moved=settled.trashed, brought_back=settled.restored, entered=settled.entered
         )
+    for reason in settled.off_record:
+        log.error("not in the audit log", what=reason)
     _adopt(tarkeep)
     if adopted := tarkeep.adopt_snapshots():
         log.warning("recovered", snapshots=adopted)

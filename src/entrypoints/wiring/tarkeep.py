@@ -300,7 +300,7 @@ def assemble(
         watch_clock=watch_clock,
         accept_clock=AcceptClock(watch_clock, clock_notes),
         read_clock_note=ReadClockNote(clock_notes),
-        settle_trash=SettleTrash(store, catalog, clock, way_back),
+        settle_trash=SettleTrash(store, catalog, clock, way_back, audit),
         read_marks=ReadMarks(store, catalog),
         make_hold=MakeHold(store, catalog, clock),
         release_hold=ReleaseHold(store, catalog),

@@ -15,7 +15,7 @@ from tarkeep.adapters.memory.store import HeldTrash, MemoryArchiveStore
 from tarkeep.domain.archives.totals import Usage
 from tarkeep.domain.errors.archives import AlreadyPublished
 from tarkeep.domain.identity.archive_id import ArchiveId
-from tarkeep.domain.ports.store import ArchiveReader, ArchiveStore, Block, StoredArchive
+from tarkeep.domain.ports.store import ArchiveReader, ArchiveStore, Block, StoredArchive, untold
 from tarkeep.domain.usecases.keeping.store_promises import PROMISES
 from tarkeep.domain.usecases.keeping.validate_store import ValidateStore, Verdict
 from tests.support.clocks import FixedClock, SequenceIds
@@ -106,7 +106,7 @@ class Littering(MemoryArchiveStore):
 class Careless(MemoryArchiveStore):
     """Trashes what is held."""
 
-    def trash(self, id: ArchiveId, note: bytes, now: datetime) -> None:
+    def trash(self, id: ArchiveId, note: bytes, now: datetime, tell: Callable[[], None] = untold) -> None:
         self.in_trash[id] = HeldTrash(self.archives.pop(id), note)
 
 
@@ -121,8 +121,8 @@ class Stripping(MemoryArchiveStore):
 
 @define(eq=False)
 class Unnoting(MemoryArchiveStore):
-    def purge(self, id: ArchiveId, note: bytes, now: datetime) -> None:
-        MemoryArchiveStore.purge(self, id, note, now)
+    def purge(self, id: ArchiveId, note: bytes, now: datetime, tell: Callable[[], None] = untold) -> None:
+        MemoryArchiveStore.purge(self, id, note, now, tell)
         self.forget(id)
 
 

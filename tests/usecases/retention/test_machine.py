@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, nullcontext, suppress
 from datetime import datetime, timedelta
@@ -31,9 +32,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from tarkeep.adapters.memory.audit_log import MemoryAuditLog
 from tarkeep.adapters.memory.catalog import MemoryCatalog
 from tarkeep.adapters.memory.upkeep.clock_notes import MemoryClockNotes
 from tarkeep.adapters.sql.catalog import SqlCatalog
+from tarkeep.domain.access.audit import AuditEntry, entry_of
+from tarkeep.domain.access.on_record import BACK, MOVED, PURGED, OnRecord
 from tarkeep.domain.archives.archive import BackupArchive, Lineage, Offer
 from tarkeep.domain.chains.points import RestorePoint
 from tarkeep.domain.errors.archives import NameConflict, ProfileNotFound
@@ -46,6 +50,7 @@ from tarkeep.domain.profiles.rules import CurrentRules, ProfileRules, RuleBook
 from tarkeep.domain.profiles.span import Span
 from tarkeep.domain.retention.decisions import PauseKind, PrunePlan, PruneVerdict
 from tarkeep.domain.retention.suspicion import FEW_FILES, Suspicion
+from tarkeep.domain.usecases.retention.trash import purge_is_told
 from tarkeep.entrypoints.wiring.tarkeep import Tarkeep
 from tests.support.archives import make_targz
 from tests.support.assembled import Crash, Fuse, assembled
@@ -154,6 +159,8 @@ class RetentionMachine(RuleBasedStateMachine):
         self.clock = FixedClock()
         self.client_time = self.clock.now()  # what the clock of the server would show if it were right
         self.clock_notes = MemoryClockNotes()
+        self.audit = MemoryAuditLog()
+        self.lines: Counter[tuple[ArchiveId, str]] = Counter()  # how often each archive went to the trash, and for good
         self.policies = CurrentRules(RuleBook())
         self.folders = [DumpedFolder("first"), DumpedFolder("second")]
         self.kept: dict[ArchiveId, Kept] = {}
@@ -228,7 +235,22 @@ class RetentionMachine(RuleBasedStateMachine):
     def begin_process(self, fuse: Fuse) -> None:
         self.fuse = fuse
         store, catalog = fuse.around(self.door.store), fuse.around(self.catalog)
-        self.tarkeep = assembled(store, catalog, self.clock, rules=self.policies, clock_notes=self.clock_notes)
+        audit, notes = fuse.around(self.audit), self.clock_notes
+        self.tarkeep = assembled(store, catalog, self.clock, rules=self.policies, clock_notes=notes, audit=audit)
+
+    def enter(self, id: ArchiveId, sha256: str | None, result: str) -> None:
+        """A line in the audit log, as the entry points add it."""
+        self.tarkeep.audit.append(AuditEntry(self.clock.now(), None, "", str(id), sha256, result))
+
+    @invariant()
+    def each_removal_has_one_line(self) -> None:
+        """Whatever the process died in, the audit log says of each archive how often it was removed."""
+        said = [entry for line in self.audit._lines if (entry := entry_of(line)) is not None]
+        for word in (MOVED, PURGED):
+            found = Counter(entry.what for entry in said if entry.result.startswith(word))
+            assert found == Counter(
+                {str(id): times for (id, one), times in self.lines.items() if one == word and times}
+            )
 
     # -- what the model knows ------------------------------------------------------------------------------------------
 
@@ -389,6 +411,9 @@ class RetentionMachine(RuleBasedStateMachine):
             kept.locked_until = until if kept.locked_until is None else max(until, kept.locked_until)
 
     def is_back(self, kept: Kept) -> None:
+        if kept.place is Place.TRASH:
+            id = next(id for id, one in self.kept.items() if one is kept)
+            self.audit.append(AuditEntry(self.clock.now(), None, "", str(id), None, BACK))
         kept.place, kept.has_bad_note, kept.restored = Place.HERE, False, None
         kept.trashed_at = kept.keep_until = None
 
@@ -410,7 +435,8 @@ class RetentionMachine(RuleBasedStateMachine):
                 self.in_the_end(crash, lambda tarkeep: tarkeep.apply_prune(PROFILE, plan.digest, is_approved=True))
             self.is_as_before(before)
             return
-        done = self.survives(crash, lambda tarkeep: tarkeep.apply_prune(PROFILE, plan.digest))
+        record = OnRecord(enter=self.enter)
+        done = self.survives(crash, lambda tarkeep: tarkeep.apply_prune(PROFILE, plan.digest, record=record))
 
         assert done is None or done == plan
         for one in plan.removed:
@@ -480,6 +506,7 @@ class RetentionMachine(RuleBasedStateMachine):
         kept, found = self.kept[id], self.where(id)
         assert found is Place.TRASH or (found is Place.HERE and not is_certain), (id, found)
         if found is Place.TRASH:
+            self.lines[id, MOVED] += 1
             kept.place, kept.restored = found, restored
             kept.trashed_at, kept.keep_until = now, self.policy.trash_for.after(now)
 
@@ -497,11 +524,16 @@ class RetentionMachine(RuleBasedStateMachine):
         now, is_braked, was_in_doubt = self.clock.now(), self.is_braked, bool(self.clock_notes.note.doubt)
         trashed, told = len(self.those(Place.TRASH)), None
         go_on = steps_left(after)
+
+        def tell(id: ArchiveId, again: bool) -> None:
+            if not (again and purge_is_told(id, self.audit)):
+                self.enter(id, None, PURGED)
+
         if by_job:
             told = self.survives(crash, lambda tarkeep: job(tarkeep, "purge")(go_on))
             is_whole = told is not None and not told.is_stopped and not was_in_doubt
         else:
-            report = self.survives(crash, lambda tarkeep: tarkeep.purge_trash(go_on))
+            report = self.survives(crash, lambda tarkeep: tarkeep.purge_trash(go_on, tell))
             is_whole = report is not None and not report.is_unfinished and not report.stopped
         for id, kept in list(self.kept.items()):
             if kept.place is Place.TRASH:
@@ -509,6 +541,7 @@ class RetentionMachine(RuleBasedStateMachine):
                 found = self.where(id)
                 assert found is (Place.GONE if may_go else Place.TRASH) or (not is_whole and found is Place.TRASH)
                 assert found is not None
+                self.lines[id, PURGED] += found is Place.GONE
                 kept.place = found
             elif kept.place is Place.GONE and kept.trashed_at is not None and kept.trashed_at + KNOWN_FOR <= now:
                 found = self.where(id)

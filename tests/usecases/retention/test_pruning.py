@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Callable, Container
 from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -36,6 +36,7 @@ from tarkeep.domain.errors.retention import (
     TimeIsOver,
 )
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
+from tarkeep.domain.ports.store import untold
 from tarkeep.domain.profiles.retention_policy import Every, KeepRule
 from tarkeep.domain.profiles.rules import ProfileRules, RuleBook
 from tarkeep.domain.profiles.span import Span
@@ -150,13 +151,13 @@ class _FullDisk(MemoryArchiveStore):
 
     ballast: MemoryBallast = field(factory=MemoryBallast)
 
-    def trash(self, id: ArchiveId, note: bytes, now: datetime) -> None:
+    def trash(self, id: ArchiveId, note: bytes, now: datetime, tell: Callable[[], None] = untold) -> None:
         self._check()
-        super().trash(id, note, now)
+        super().trash(id, note, now, tell)
 
-    def purge(self, id: ArchiveId, note: bytes, now: datetime) -> None:
+    def purge(self, id: ArchiveId, note: bytes, now: datetime, tell: Callable[[], None] = untold) -> None:
         self._check()
-        super().purge(id, note, now)
+        super().purge(id, note, now, tell)
 
     def _check(self) -> None:
         if self.ballast.is_set_aside or self.ballast.has_room:
@@ -277,7 +278,7 @@ def test_a_purge_that_was_cut_off_is_finished_by_the_next_one(cut_off: tuple[Nig
     """Its note says already that the bytes were removed; their end is told once, and the name is forgotten in time."""
     nights, old = cut_off
     told: list[ArchiveId] = []
-    report = nights.tarkeep.purge_trash(tell=told.append)
+    report = nights.tarkeep.purge_trash(tell=lambda id, _again: told.append(id))
 
     assert (sorted(report.purged), sorted(told), report.failed) == (sorted(old), sorted(old), [])
     assert all(trashed.size_bytes is None for trashed in nights.store.trashed())
@@ -527,15 +528,15 @@ def test_a_lost_catalog_knows_what_was_removed(nights: Nights) -> None:
 class _NeverMoving(MemoryArchiveStore):
     """A store on a disk that has no room for a note."""
 
-    def trash(self, id: ArchiveId, note: bytes, now: datetime) -> None:
+    def trash(self, id: ArchiveId, note: bytes, now: datetime, tell: Callable[[], None] = untold) -> None:
         raise InsufficientStorage
 
 
 class _FailingLate(MemoryArchiveStore):
     """A store whose moves fail when everything has moved."""
 
-    def trash(self, id: ArchiveId, note: bytes, now: datetime) -> None:
-        super().trash(id, note, now)
+    def trash(self, id: ArchiveId, note: bytes, now: datetime, tell: Callable[[], None] = untold) -> None:
+        super().trash(id, note, now, tell)
         raise BackendUnavailable("store", "the last fsync failed")
 
     def untrash(self, id: ArchiveId) -> None:

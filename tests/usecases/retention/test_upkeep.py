@@ -16,6 +16,7 @@ from tarkeep.domain.errors.capacity import BackendUnavailable, InsufficientStora
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.jobs.job import JobReport, Remark
 from tarkeep.domain.jobs.run import Run, RunCause, RunOutcome
+from tarkeep.domain.ports.store import untold
 from tarkeep.domain.profiles.retention_policy import Every, KeepRule, RetentionPolicy
 from tarkeep.domain.profiles.rules import CurrentRules, ProfileRules, RuleBook
 from tarkeep.domain.profiles.span import Span
@@ -51,13 +52,13 @@ class WatchedStore(MemoryArchiveStore):
 
     each: Callable[[ArchiveId], None] = lambda _id: None
 
-    def trash(self, id: ArchiveId, note: bytes, now: datetime) -> None:
+    def trash(self, id: ArchiveId, note: bytes, now: datetime, tell: Callable[[], None] = untold) -> None:
         self.each(id)
-        MemoryArchiveStore.trash(self, id, note, now)
+        MemoryArchiveStore.trash(self, id, note, now, tell)
 
-    def purge(self, id: ArchiveId, note: bytes, now: datetime) -> None:
+    def purge(self, id: ArchiveId, note: bytes, now: datetime, tell: Callable[[], None] = untold) -> None:
         self.each(id)
-        MemoryArchiveStore.purge(self, id, note, now)
+        MemoryArchiveStore.purge(self, id, note, now, tell)
 
 
 @define

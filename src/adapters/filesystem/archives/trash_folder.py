@@ -71,7 +71,7 @@ class TrashFolder:
         with self.trash.opened_if_there(id.profile, id.type) as trash:
             return _note(id, trash)
 
-    def take_in(self, id: ArchiveId, note: bytes, now: datetime) -> None:
+    def take_in(self, id: ArchiveId, note: bytes, now: datetime, tell: Callable[[], None]) -> None:
         """As `ArchiveStore.trash`."""
         with (
             self.archives.opened_if_there(id.profile, id.type) as archives,
@@ -83,6 +83,8 @@ class TrashFolder:
             refuse_protected(id, now, archives, trash)
             with self.trash.made(id.profile, id.type) as target, self.staged(note) as staged:
                 self._move_in(id, staged, archives, target)
+                tell()
+                self._take_away(id, archives)
 
     def _move_in(self, id: ArchiveId, note: StagedFile, archives: int | None, trash: int) -> None:
         with ExitStack() as undo:
@@ -95,6 +97,9 @@ class TrashFolder:
                 link_files(id, archives, trash, undo, anew=True)
             os.fsync(trash)
             undo.pop_all()
+
+    @staticmethod
+    def _take_away(id: ArchiveId, archives: int | None) -> None:
         if archives is not None:
             unlink_files(id, archives)
             os.fsync(archives)
@@ -117,7 +122,7 @@ class TrashFolder:
             unlink(id.name + NOTE_SUFFIX, trash)
             os.fsync(trash)
 
-    def purge(self, id: ArchiveId, note: bytes, now: datetime) -> None:
+    def purge(self, id: ArchiveId, note: bytes, now: datetime, tell: Callable[[], None]) -> None:
         """As `ArchiveStore.purge`."""
         with (
             self.archives.opened_if_there(id.profile, id.type) as archives,
@@ -132,6 +137,7 @@ class TrashFolder:
                 with self.staged(note) as staged:
                     staged.move_to(id.name + NOTE_SUFFIX, trash)
             os.fsync(trash)  # even if the note was there: the purge that wrote it may have ended before its fsync
+            tell()
             unlink_files(id, trash)
             os.fsync(trash)
 

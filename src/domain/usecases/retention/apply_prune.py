@@ -13,11 +13,11 @@ nothing else.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
 from typing import TypeVar
 
 from attrs import frozen
 
+from ...access.on_record import STAYS, OnRecord, moved
 from ...archives.archive import ArchiveState, BackupArchive
 from ...chains.standing import PlacedArchive
 from ...errors.archives import ArchiveCorrupt
@@ -67,6 +67,7 @@ class ApplyPrune:
         digest: str | None,
         *,
         is_approved: bool = False,
+        record: OnRecord = OnRecord(),  # noqa: B008
         tell: Callable[[PruneDecision, PrunePlan], None] = lambda _removed, _plan: None,
         go_on: GoOn = lambda: True,
     ) -> PrunePlan:
@@ -74,8 +75,9 @@ class ApplyPrune:
         Plan anew, and move to the trash what the plan removes. Returns the plan.
 
         *digest* is that of the plan that somebody has seen; None carries out the present plan, whatever it is. An
-        approval lifts the limit on how much goes at once. *tell* is called for each archive as soon as it is in the
-        trash. Before each one *go_on* is asked; once it is false, those that are left stay.
+        approval lifts the limit on how much goes at once. Each removal is put on *record* before it is certain, so that
+        no crash leaves an archive in the trash without a line. *tell* is called for each archive as soon as it is in
+        the trash. Before each one *go_on* is asked; once it is false, those that are left stay.
 
         Raises:
             ProfileNotFound: the profile has no stored archive.
@@ -92,11 +94,10 @@ class ApplyPrune:
             if digest is not None and digest != plan.digest:
                 raise PlanChanged(profile, digest, plan.digest)
             self._check_pauses(plan, is_approved=is_approved)
-            now = self.clock.now()
             parents = {place.archive.id: None if place.link is None else place.link.parent for place in places}
             left, tries = list(plan.removed), 0
             while left and go_on():
-                went = self._remove(left[0], plan, parents, now, version)
+                went = self._remove(left[0], plan, parents, version, record)
                 if went is None:
                     tries += 1
                     version = self._still(plan, left, tries)
@@ -161,10 +162,10 @@ class ApplyPrune:
         decision: PruneDecision,
         plan: PrunePlan,
         parents: Mapping[ArchiveId, ArchiveId | None],
-        now: datetime,
         version: int,
+        record: OnRecord,
     ) -> int | None:
-        archive, policy = decision.archive, self.rules.of(plan.profile).retention
+        archive, policy, now = decision.archive, self.rules.of(plan.profile).retention, self.clock.now()
         assert policy is not None  # without one nothing is removed
         note = TrashNote.of(
             archive,
@@ -173,16 +174,24 @@ class ApplyPrune:
             keep_until=policy.trash_for.after(now),
             plan=plan.digest,
             reasons=tuple(reason.text for reason in decision.reasons),
+            who=record.who,
         )
-        return self._to_trash(archive, note, version)
+        return self._to_trash(archive, note, version, record)
 
-    def _to_trash(self, archive: BackupArchive, note: TrashNote, version: int) -> int | None:
+    def _to_trash(self, archive: BackupArchive, note: TrashNote, version: int, record: OnRecord) -> int | None:
         """
         Move *archive* to the trash with *note*, if its profile still has *version*. Returns the version that follows.
 
         None if something came meanwhile, be it a reader; it stays as it was then, as it does if it is protected. If
         moving it fails when its files have moved, it is in the trash all the same: the catalog follows the disk.
         """
+        told: list[ArchiveId] = []
+
+        def enter() -> None:
+            if not told:  # moving it may be tried twice
+                told.append(archive.id)
+                record.enter(archive.id, archive.digests.sha256, moved(record.by, note.plan, note.reasons))
+
         hidden = self._despite_full_disk(lambda: self.catalog.hide(archive.id, version))
         if hidden is None:
             return None
@@ -190,11 +199,16 @@ class ApplyPrune:
         if archive.id in self.plan.in_use.all():
             self.way_back.show(archive.id, archive.state)
             return None
+        raw = trash_note.encode(note)
         try:
-            self._despite_full_disk(lambda: self.store.trash(archive.id, trash_note.encode(note), note.trashed_at))
+            self._despite_full_disk(lambda: self.store.trash(archive.id, raw, note.trashed_at, enter))
         except TarkeepError:
             if not _has_left(archive.id, self.store):
-                self.way_back.show(archive.id, archive.state)
+                try:
+                    self.way_back.show(archive.id, archive.state)
+                finally:
+                    if told:
+                        record.enter(archive.id, archive.digests.sha256, STAYS)
             raise
         return hidden
 

@@ -5,30 +5,44 @@ An archive that the catalog shows as removed and that is still among the stored 
 durable; without a note, or with that of an earlier removal, its removal never began, and it is shown again. One that
 the catalog shows as stored leaves the trash. One that the catalog does not know at all, because the catalog was lost,
 is entered as removed, unless the store still has it: then it is stored.
+
+The audit log follows, too. A move is put on record after its note is durable and before the archive leaves the store:
+so only what is in both places, and what is shown again, may lack a line.
 """
 
 from __future__ import annotations
 
-from attrs import define, evolve, frozen
+from functools import partial
 
+from attrs import define, evolve, field, frozen
+
+from ...access.audit import HOST, AuditEntry
+from ...access.on_record import BACK, COMES_AND_GOES, MOVED, PURGED, moved
 from ...archives.archive import ArchiveState
 from ...errors.archives import ArchiveNotFound, ArchiveProtected
 from ...identity.archive_id import ArchiveId
+from ...ports.access import AuditLog
 from ...ports.catalog import Catalog
-from ...ports.store import ArchiveStore
+from ...ports.store import ArchiveStore, TrashedArchive
 from ...ports.system import Clock
 from ...retention.trash_note import is_purged
-from .trash import archive_in, is_stored
+from ...tarkeep_error import TarkeepError
+from .trash import archive_in, is_stored, note_on, purge_is_told
 from .undelete import WayBack
 
 
 @define
 class SettledTrash:
-    """How many archives were moved on into the trash, brought back out of it, and entered into the catalog."""
+    """
+    How many archives were moved on into the trash, brought back out of it, and entered into the catalog.
+
+    *off_record* says for which of them the audit log could not be written, and why.
+    """
 
     trashed: int = 0
     restored: int = 0
     entered: int = 0
+    off_record: list[str] = field(factory=list)
 
 
 @frozen
@@ -39,12 +53,14 @@ class SettleTrash:
     catalog: Catalog
     clock: Clock
     way_back: WayBack
+    audit: AuditLog
 
     def __call__(self) -> SettledTrash:
         report = SettledTrash()
         removed = {archive.id: archive for archive in self.catalog.trashed()}
         for trashed in self.store.trashed():
             known = removed.pop(trashed.id, None)
+            self._finish_line_of_purge(trashed, report)
             if known is None:
                 self._settle_unknown(trashed.id, report)
                 if (archive := archive_in(trashed)) is not None and not is_stored(trashed.id, self.store):
@@ -53,7 +69,7 @@ class SettleTrash:
                 if is_purged(trashed.note):  # the note is of an earlier removal: the new one never began
                     self._show(trashed.id, report)
                 else:
-                    self._go_on(trashed.id, trashed.note, report)
+                    self._go_on(trashed, report)
         for id in removed:  # the trash has nothing of them
             if is_stored(id, self.store):
                 self._show(id, report)
@@ -73,11 +89,13 @@ class SettleTrash:
         except ArchiveNotFound:  # purged, and the name was used again
             return
         report.restored += 1
+        self._take_back(id, report)
 
-    def _go_on(self, id: ArchiveId, note: bytes | None, report: SettledTrash) -> None:
-        if note is not None:
+    def _go_on(self, trashed: TrashedArchive, report: SettledTrash) -> None:
+        id = trashed.id
+        if trashed.note is not None:
             try:
-                self.store.trash(id, note, self.clock.now())
+                self.store.trash(id, trashed.note, self.clock.now(), partial(self._put_on_record, trashed, report))
             except ArchiveProtected:  # it was marked meanwhile
                 pass
             else:
@@ -90,3 +108,39 @@ class SettleTrash:
         self.way_back.learn(id)  # it may have been on its way back, with a side-car that is junk
         self.way_back.show(id)
         report.restored += 1
+        self._take_back(id, report)
+
+    # -- the audit log -----------------------------------------------------------------------------------------------
+
+    def _put_on_record(self, trashed: TrashedArchive, report: SettledTrash) -> None:
+        """Enter the line that says that an archive is in the trash, unless the log ends with it."""
+        note = note_on(trashed)
+        if note is None:
+            return
+        newest = self._newest(note.id)
+        # a line is written after its note: an older one is of an earlier removal, whose end may not be on record
+        if newest is None or not newest.result.startswith(MOVED) or newest.at < note.trashed_at:
+            result = moved("plan", note.plan, note.reasons)
+            self._enter(note.id, note.who, note.digests.sha256, result, report)
+
+    def _finish_line_of_purge(self, trashed: TrashedArchive, report: SettledTrash) -> None:
+        """Enter the line that says that an archive is gone for good, if the server died as it began to remove it."""
+        if not is_purged(trashed.note) or (trashed.size_bytes is None and not trashed.has_remains):
+            return
+        if not purge_is_told(trashed.id, self.audit):
+            self._enter(trashed.id, HOST, None, f"{PURGED} by the job purge", report)
+
+    def _take_back(self, id: ArchiveId, report: SettledTrash) -> None:
+        """Have the log not end with a line that says that a stored archive is in the trash."""
+        newest = self._newest(id)
+        if newest is not None and newest.result.startswith(MOVED):
+            self._enter(id, HOST, None, f"{BACK} when the server started", report)
+
+    def _newest(self, id: ArchiveId) -> AuditEntry | None:
+        return self.audit.newest(str(id), COMES_AND_GOES)
+
+    def _enter(self, id: ArchiveId, who: str | None, sha256: str | None, result: str, report: SettledTrash) -> None:
+        try:
+            self.audit.append(AuditEntry(self.clock.now(), who, "", str(id), sha256, result))
+        except TarkeepError as error:  # it is so all the same
+            report.off_record.append(f"{id}: {error}")

@@ -12,11 +12,13 @@ from functools import cache, partial
 
 from attrs import define, evolve, field, frozen
 
+from ...access.on_record import COMES_AND_GOES, PURGED
 from ...archives import sidecar
 from ...archives.archive import ArchiveState, BackupArchive
 from ...errors.archives import ArchiveNotFound, ArchiveProtected, InvalidSidecar
 from ...identity.archive_id import ArchiveId
 from ...jobs.job import GoOn
+from ...ports.access import AuditLog
 from ...ports.catalog import Catalog
 from ...ports.members import MemberRecords
 from ...ports.store import ArchiveStore, Ballast, TrashedArchive
@@ -29,6 +31,9 @@ from ...tarkeep_error import TarkeepError
 from .brake import marks_in, stopping
 from .despite_full_disk import despite_full_disk
 from .watch_clock import WatchClock
+
+TellPurge = Callable[[ArchiveId, bool], None]
+"""Is told which archive is removed for good, and whether for the second time."""
 
 KNOWN_FOR = Span(400, Unit.DAY)
 """How long the name of an archive stays known after it was removed."""
@@ -106,6 +111,12 @@ def note_of(id: ArchiveId, store: ArchiveStore) -> TrashNote | None:
         return None
 
 
+def purge_is_told(id: ArchiveId, audit: AuditLog) -> bool:
+    """Whether the newest line about where *id* is says that its bytes were removed."""
+    newest = audit.newest(str(id), (PURGED, *COMES_AND_GOES))
+    return newest is not None and newest.result.startswith(PURGED)
+
+
 @frozen
 class ListTrash:
     """Show what is in the trash, and which names are still known of what was in it."""
@@ -147,14 +158,13 @@ class PurgeTrash:
     watch_clock: WatchClock
     ballast: Ballast
 
-    def __call__(
-        self, go_on: GoOn = lambda: True, tell: Callable[[ArchiveId], None] = lambda _purged: None
-    ) -> PurgeReport:
+    def __call__(self, go_on: GoOn = lambda: True, tell: TellPurge = lambda _purged, _again: None) -> PurgeReport:
         """
         Never sooner than the policy of the time of the removal said, nor than the present one says.
 
         What an earlier purge began is finished. What goes wrong with one archive does not keep the others. Before each
-        *go_on* is asked. *tell* is called for each whose bytes were removed.
+        *go_on* is asked. *tell* is called for each just before its bytes are removed, and whether it is removed again:
+        an earlier purge of it that was cut off may have told it.
 
         Raises:
             BackendUnavailable: the trash or what was noted of the clock cannot be read.
@@ -173,8 +183,8 @@ class PurgeTrash:
                     continue
                 if is_braked(note.id.profile):
                     report.left.append((note.id, f"pruning {note.id.profile} is stopped by the brake"))
-                elif self._purge(note, now, report):
-                    tell(note.id)
+                else:
+                    self._purge(note, now, report, tell)
             except TarkeepError as error:
                 report.failed.append((trashed.id, str(error)))
         self.ballast.keep()
@@ -211,15 +221,19 @@ class PurgeTrash:
         policy = self.rules.of(note.id.profile).retention
         return policy is not None and max(note.keep_until, policy.trash_for.after(note.trashed_at)) <= now
 
-    def _purge(self, note: TrashNote, now: datetime, report: PurgeReport) -> bool:
-        """Whether the bytes were removed."""
+    def _purge(self, note: TrashNote, now: datetime, report: PurgeReport, tell: TellPurge) -> None:
+        raw, untold = trash_note.encode(note.purged(now)), [note.id]
+
+        def begin() -> None:
+            while untold:  # it may be tried twice
+                tell(untold.pop(), note.purged_at is not None)
+
         try:
-            self._despite_full_disk(lambda: self.store.purge(note.id, trash_note.encode(note.purged(now)), now))
+            self._despite_full_disk(lambda: self.store.purge(note.id, raw, now, begin))
         except ArchiveProtected as error:
             report.left.append((note.id, "; ".join(error.protections)))
-            return False
+            return
         except ArchiveNotFound:
-            return False
+            return
         self.records.remove(note.digests.sha256)
         report.purged.append(note.id)
-        return True

@@ -11,6 +11,7 @@ from datetime import timedelta
 from attrs import define, field, frozen
 
 from ...access.audit import HOST, AuditEntry
+from ...access.on_record import PURGED, OnRecord
 from ...errors.archives import ProfileNotFound
 from ...errors.retention import PrunePaused
 from ...identity.archive_id import ArchiveId
@@ -24,7 +25,7 @@ from ...retention.decisions import PruneDecision, PrunePlan
 from ...tarkeep_error import TarkeepError
 from ...text.counted import counted
 from .apply_prune import ApplyPrune
-from .trash import PurgeReport, PurgeTrash
+from .trash import PurgeReport, PurgeTrash, purge_is_told
 from .watch_clock import WatchClock
 
 QUARANTINED_FOR = timedelta(days=30)
@@ -81,16 +82,13 @@ class PruneProfiles:
         return self._report(account, looked_at, is_stopped=not go_on())
 
     def _prune(self, profile: str, go_on: GoOn, account: _Account) -> None:
-        def tell(decision: PruneDecision, plan: PrunePlan) -> None:
-            archive = decision.archive
+        def tell(decision: PruneDecision, _plan: PrunePlan) -> None:
             account.removed += 1
-            account.removed_bytes += archive.size_bytes
-            reasons = "; ".join(reason.text for reason in decision.reasons)
-            result = f"moved to the trash by the job prune, plan {plan.digest[:12]}: {reasons}"
-            account.enter(archive.id, archive.digests.sha256, result)
+            account.removed_bytes += decision.archive.size_bytes
 
+        record = OnRecord(HOST, "the job prune, plan", account.enter)
         try:
-            self.apply(profile, None, tell=tell, go_on=go_on)
+            self.apply(profile, None, record=record, tell=tell, go_on=go_on)
         except PrunePaused as error:
             account.waits += [Remark(reason, profile) for reason in error.reasons]
         except ProfileNotFound:  # its last archive went meanwhile
@@ -147,11 +145,12 @@ class EmptyTrash:
         """
         account = _Account(self.audit, self.clock)
 
-        def tell(purged: ArchiveId) -> None:
-            account.removed += 1
-            account.enter(purged, None, "removed from the trash for good by the job purge")
+        def tell(purged: ArchiveId, again: bool) -> None:
+            if not (again and purge_is_told(purged, self.audit)):
+                account.enter(purged, None, f"{PURGED} by the job purge")
 
         report = self.purge(go_on, tell)
+        account.removed = len(report.purged)
         counts = {"purged": account.removed, "forgotten": report.forgotten, "left": len(report.left), "quarantine": 0}
         if report.stopped:
             return JobReport(f"nothing was removed: {report.stopped}", counts, False, (Remark(report.stopped),))

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from typing import TypeVar
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ....domain.access.on_record import BACK, OnRecord
 from ....domain.access.tokens import Scope
 from ....domain.identity.archive_id import ArchiveId, BackupType
-from ....domain.retention.decisions import PruneDecision, PrunePlan
 from ....domain.text.times import rfc3339
 from ..answers.archives import archive_reference
 from ..answers.problems import Problem
@@ -70,15 +71,9 @@ async def _apply(request: Request, *, is_approved: bool) -> Response:
     def carry_out(blocks: Iterator[bytes]) -> Response:
         digest = _digest(_body(blocks, _Apply).plan)
 
-        def tell(removed: PruneDecision, _plan: PrunePlan) -> None:
-            archive = removed.archive
-            reasons = "; ".join(reason.text for reason in removed.reasons)
-            how = "approved plan" if is_approved else "plan"
-            context.enter(
-                request, archive.id, archive.digests.sha256, f"moved to the trash by {how} {digest[:12]}: {reasons}"
-            )
-
-        plan = context.tarkeep.apply_prune(profile, digest, is_approved=is_approved, tell=tell)
+        by = "approved plan" if is_approved else "plan"
+        record = OnRecord(principal_of(request).token, by, partial(context.enter, request))
+        plan = context.tarkeep.apply_prune(profile, digest, is_approved=is_approved, record=record)
         return answer_json(plan_json(plan) | {"applied": True})
 
     return await context.take(request, "request", MAX_BODY_BYTES, None, carry_out)
@@ -142,7 +137,7 @@ async def undelete(request: Request) -> Response:
     def bring_back() -> dict[str, object]:
         back = context.tarkeep.undelete(id)
         for one in back:
-            context.enter(request, one, None, "brought back from the trash")
+            context.enter(request, one, None, BACK)
         return {"profile": id.profile, "archives": [archive_reference(one) for one in back]}
 
     return await context.answer(bring_back)
