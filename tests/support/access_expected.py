@@ -49,6 +49,7 @@ EXPECTED: dict[tuple[str, str], Access] = {
         f"GET {PROFILE}/restore.tar.gz",
     ),
     **_rows((Scope.PULL, Scope.LIST, Scope.VERIFY, Scope.PUSH), Where.PATH, f"HEAD {WHOLE_ARCHIVE}"),
+    **_rows((Scope.METRICS,), Where.HANDLER, "GET /metrics"),
     **_rows(
         (Scope.LIST,),
         Where.HANDLER,

@@ -15,6 +15,7 @@ from tarkeep.adapters.filesystem.seek_indexes import MemorySeekIndexes
 from tarkeep.adapters.memory.catalog import MemoryCatalog
 from tarkeep.adapters.memory.member_records import MemoryMemberRecords
 from tarkeep.adapters.memory.store import MemoryArchiveStore
+from tarkeep.adapters.memory.upkeep.figures import MemoryFigures
 from tarkeep.adapters.memory.upkeep.scrub_table import MemoryScrubTable
 from tarkeep.adapters.memory.upload_sessions import MemoryUploadSessions
 from tarkeep.adapters.process.hashing import HashlibHasher
@@ -36,6 +37,7 @@ from tarkeep.domain.ports.notifier import Notifier
 from tarkeep.domain.ports.store import ArchiveStore
 from tarkeep.domain.ports.sums import ArchiveSums
 from tarkeep.domain.ports.system import ClockNotes, IdSource
+from tarkeep.domain.ports.upkeep.figures import Figures
 from tarkeep.domain.ports.uploads import UploadSessions
 from tarkeep.domain.profiles.rules import NO_RULES, Rules
 from tarkeep.domain.usecases.linking.see_point import Seeing
@@ -81,6 +83,7 @@ def assembled(
         ids=ids if ids is not None else SequenceIds(),
         names=ProcessNameLocks(),
         scrub_plan=scrubs or ScrubPlan(MemoryScrubTable(list)),
+        figures=figures_of(catalog),
         max_bytes=MAX_BYTES,
         sessions=sessions if sessions is not None else MemoryUploadSessions(),
         upload_locks=ProcessUploadLocks(),
@@ -98,6 +101,11 @@ def assembled(
         receive=evolve(tarkeep.receive, begin_intake=intake),
         receive_late_offer=evolve(tarkeep.receive_late_offer, begin_intake=intake),
     )
+
+
+def figures_of(catalog: Catalog) -> Figures:
+    """The figures of *catalog*; of one that is broken or watched, as one in memory has them."""
+    return catalog.figures if isinstance(catalog, MemoryCatalog) else MemoryFigures(catalog, MemoryScrubTable(list))
 
 
 @define

@@ -34,6 +34,7 @@ from ...domain.retention.arrival import Arrival, arrival_of
 from ..cursors import after_identity, after_time, read_identity, read_time
 from .entries import Entries, identity_key
 from .links import MemoryLinks
+from .upkeep.figures import MemoryFigures
 from .upkeep.job_table import MemoryJobTable
 from .upkeep.scrub_table import MemoryScrubTable
 
@@ -52,7 +53,8 @@ class MemoryCatalog(MemoryLinks):
         self._entries = Entries()
         self._broken: dict[str, dict[ArchiveId, datetime]] = {}
         self.jobs = MemoryJobTable()
-        self.scrubs = MemoryScrubTable(self._every_entry)
+        self.scrubs = scrubs = MemoryScrubTable(self._every_entry)
+        self.figures = MemoryFigures(self, scrubs)
 
     def claim(self, archive: BackupArchive) -> ClaimOutcome:
         with self._lock:

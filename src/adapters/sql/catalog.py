@@ -80,6 +80,7 @@ from .schema import (
 )
 from .shared_transactions import SharedTransactions
 from .statements import Statements, Transaction
+from .upkeep.figure_rows import SqlFigures
 from .upkeep.job_rows import SqlJobTable
 from .upkeep.scrub_rows import SqlScrubTable
 
@@ -110,6 +111,7 @@ class SqlCatalog(SqlLinks, SqlRemovals):
         self._inventories = SqlInventories(self._all)
         self._pages = SqlPages(self._all, engine.dialect.name)
         self._statements = Statements(engine.dialect)
+        self.figures = SqlFigures(self._all)
         self.jobs = SqlJobTable(self._all, self._write)
         self.scrubs = SqlScrubTable(self._all, self._write, engine.dialect.name)
         self._links = LinkChanges(engine.dialect.name)

@@ -38,11 +38,12 @@ class Scope(Enum):
     PULL = "pull"
     LIST = "list"
     VERIFY = "verify"
+    METRICS = "metrics"
     PRUNE = "prune"
     ADMIN = "admin"
 
 
-OPEN_SCOPES = frozenset({Scope.PUSH, Scope.PULL, Scope.LIST, Scope.VERIFY})
+OPEN_SCOPES = frozenset({Scope.PUSH, Scope.PULL, Scope.LIST, Scope.VERIFY, Scope.METRICS})
 """What every client may do on a server without tokens; deleting and administration are never open."""
 
 
@@ -84,11 +85,21 @@ def _checksum(id: str, secret: bytes) -> bytes:
     return zlib.crc32(id.encode() + secret).to_bytes(4, "big")
 
 
+def is_pattern(text: str) -> bool:
+    """Whether *text* is a shell pattern of names of profiles."""
+    return _PATTERN.fullmatch(text) is not None
+
+
+def matches(profile: str, patterns: Iterable[str]) -> bool:
+    """Whether any of *patterns* matches *profile*."""
+    return any(pattern == EVERY_PROFILE or fnmatchcase(profile, pattern) for pattern in patterns)
+
+
 def _patterns(_instance: object, _attribute: object, patterns: tuple[str, ...]) -> None:
     if not patterns:
         raise ValueError("a token needs at least one pattern of profiles")
     for pattern in patterns:
-        if not _PATTERN.fullmatch(pattern):
+        if not is_pattern(pattern):
             raise ValueError(f"{pattern[:100]!a} is not a pattern of profile names such as laptop, web-* or *")
 
 
@@ -143,7 +154,7 @@ class Principal:
 
     def sees(self, profile: str) -> bool:
         """Whether *profile* matches the principal's patterns; nothing is looked up."""
-        return any(pattern == EVERY_PROFILE or fnmatchcase(profile, pattern) for pattern in self.patterns)
+        return matches(profile, self.patterns)
 
     @property
     def sees_everything(self) -> bool:

@@ -41,6 +41,7 @@ from .requests.parameters import check_target
 from .routes import archives as v1
 from .routes import chains, gaps, jobs, original, points, retention, status, uploads
 from .routes import trees as inside
+from .routes.upkeep import metrics
 
 log = Log("tarkeep.http")
 
@@ -60,6 +61,7 @@ def routes() -> list[GuardedRoute]:
         *retention.routes(),
         *jobs.routes(),
         *status.routes(),
+        *metrics.routes(),
         *inside.routes(),
         *v1.routes(),
         *uploads.routes(),

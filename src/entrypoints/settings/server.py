@@ -198,6 +198,9 @@ class ServerSettings:
     max_snapshot_bytes: Size = field(default=64 * MEBIBYTE, validator=_positive)
     """The largest tar snapshot file kept with an archive (64M)."""
 
+    metrics_profiles: int = field(default=2000, validator=_positive)
+    """How many profiles get lines of their own in the metrics; of more only the sums are told."""
+
     header_seconds: float = field(default=10.0, validator=_positive)
     """How long a client may take to send the head of a request."""
 

@@ -19,6 +19,7 @@ from ...domain.ports.catalog import Catalog
 from ...domain.ports.inspection import Hasher
 from ...domain.ports.store import ArchiveStore
 from ...domain.ports.system import Clock, NameLocks
+from ...domain.ports.upkeep.figures import Tally
 from ...domain.ports.upkeep.jobs import JobTable
 from ...domain.ports.upkeep.scrubbing import Readers, ReadingPace, Traffic
 from ...domain.ports.upkeep.scrubs import ScrubTable
@@ -81,10 +82,11 @@ class ScrubPlan:
         mend: MendSidecar,
         names: NameLocks,
         clock: Clock,
+        tally: Tally,
     ) -> ScrubArchives:
         """What the job does, over these ports."""
         scrub = ScrubArchive(
-            store, catalog, self.table, hasher, examiner, mend, names, examiner.notifier, clock, self.pace
+            store, catalog, self.table, hasher, examiner, mend, names, examiner.notifier, clock, self.pace, tally
         )
         return ScrubArchives(self.table, scrub, self.readers, clock, self.every, self.window)
 

@@ -121,6 +121,7 @@ def open_tarkeep(settings: StorageSettings) -> Iterator[Tarkeep]:
             clock_notes=None if is_memory(settings) else FileClockNotes(settings.data),
             job_plan=job_plan(settings, catalog.jobs, kept.id),
             scrub_plan=scrub_plan(settings, catalog.scrubs),
+            figures=catalog.figures,
         )
         opened.callback(tarkeep.uploads.close)
         opened.callback(tarkeep.token_store.keep_uses)

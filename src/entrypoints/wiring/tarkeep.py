@@ -15,6 +15,7 @@ from ...adapters.memory.upkeep.clock_notes import MemoryClockNotes
 from ...adapters.process.in_use import ProcessInUse
 from ...adapters.process.inventory_sorter import SpillingSorter
 from ...adapters.process.turns import ProcessTurns
+from ...adapters.process.upkeep.tally import ProcessTally
 from ...domain.ports.access import AuditLog, TokenStore
 from ...domain.ports.catalog import Catalog
 from ...domain.ports.inspection import Hasher, Inspector
@@ -25,6 +26,7 @@ from ...domain.ports.store import ArchiveStore, Ballast
 from ...domain.ports.sums import ArchiveSums
 from ...domain.ports.system import Clock, ClockNotes, IdSource, NameLocks, Turns
 from ...domain.ports.unpacking import Packer, Unpacker
+from ...domain.ports.upkeep.figures import Figures
 from ...domain.ports.upkeep.scrubbing import Traffic
 from ...domain.ports.uploads import UploadLocks, UploadSessions
 from ...domain.profiles.capacity import NO_RESERVE, Reserve
@@ -79,7 +81,9 @@ from ...domain.usecases.retention.trash import ListTrash, PurgeTrash
 from ...domain.usecases.retention.undelete import HiddenArchives, ShowHidden, Undelete, WayBack
 from ...domain.usecases.retention.upkeep import EmptyTrash, PruneProfiles
 from ...domain.usecases.retention.watch_clock import AcceptClock, ReadClockNote, WatchClock
+from ...domain.usecases.watching.brakes import KnownBrakes
 from ...domain.usecases.watching.check_profile import CheckProfile, CheckProfiles, CheckServer, ProfileLook
+from ...domain.usecases.watching.read_metrics import ReadMetrics, TrashSize
 from ..logs import Log, LoggedNotices
 from .jobs import JobPlan, ScrubPlan
 from .uploads import UploadLimits, Uploads, uploads_of
@@ -162,6 +166,7 @@ class Tarkeep:
     check_profile: CheckProfile
     check_profiles: CheckProfiles
     check_server: CheckServer
+    read_metrics: ReadMetrics
     traffic: Traffic
     unpacker: Unpacker
     pack: Packer
@@ -185,6 +190,7 @@ def assemble(
     ids: IdSource,
     names: NameLocks,
     scrub_plan: ScrubPlan,
+    figures: Figures,
     max_bytes: int | None,
     sessions: UploadSessions,
     upload_locks: UploadLocks,
@@ -226,7 +232,8 @@ def assemble(
     mend = MendSidecar(store, catalog, hasher, looking, clock, rules)
     way_back = WayBack(store, catalog, rules, HiddenArchives(), mend, examiner)
     settle = StoreArchive(store, catalog, clock, names, links, admission, judge, way_back, same_name)
-    begin_intake = BeginIntake(admission, settle, hasher, inspector, records, read.sums)
+    tally = read.tally or ProcessTally()
+    begin_intake = BeginIntake(admission, settle, hasher, inspector, records, read.sums, tally)
     receive = ReceiveArchive(admission, begin_intake, store)
     in_use = ProcessInUse()
     clock_notes, ballast = clock_notes or MemoryClockNotes(), ballast or MemoryBallast()
@@ -236,7 +243,7 @@ def assemble(
     audit = audit or MemoryAuditLog()
     apply_prune = ApplyPrune(plan_prune, store, catalog, load_points, rules, clock, names, way_back, ballast, examiner)
     purge_trash = PurgeTrash(store, catalog, records, rules, clock, watch_clock, ballast)
-    scrub = scrub_plan.work(store, catalog, hasher, examiner, mend, names, clock)
+    scrub = scrub_plan.work(store, catalog, hasher, examiner, mend, names, clock, tally)
     jobs = job_plan.jobs(
         {
             "prune": PruneProfiles(apply_prune, catalog, rules, clock, audit, watch_clock),
@@ -316,6 +323,16 @@ def assemble(
         check_profile=CheckProfile(look),
         check_profiles=CheckProfiles(look),
         check_server=CheckServer(job_plan.table, watch_clock, store, reserve),
+        read_metrics=ReadMetrics(
+            figures,
+            links,
+            KnownBrakes(store, rules, turns),
+            TrashSize(store, clock, turns),
+            store,
+            job_plan.table,
+            tally,
+            reserve,
+        ),
         traffic=scrub_plan.traffic,
         unpacker=unpacker,
         pack=pack,
@@ -329,4 +346,5 @@ def reading(
 ) -> ReadArchive:
     """The reader of stored archives, which marks damaged ones and reports them to the log, or to *notifier*."""
     notifier = notifier or LoggedNotices(Log("tarkeep.store"))
-    return ReadArchive(store, hasher, sums, Examiner(store, catalog, hasher, notifier), ProcessTurns())
+    examiner = Examiner(store, catalog, hasher, notifier)
+    return ReadArchive(store, hasher, sums, examiner, ProcessTurns(), ProcessTally())

@@ -105,6 +105,11 @@ def read_standing(archive: ArchiveId, text: str) -> Standing:
     )
 
 
+def length_of(text: str) -> int:
+    """The length in the text of a standing."""
+    return int(json.loads(text)["length"])
+
+
 def _told(id: ArchiveId) -> list[str]:
     return [id.type.value, id.name]
 

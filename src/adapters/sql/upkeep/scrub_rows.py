@@ -132,7 +132,7 @@ def _unread(row: tuple[Any, ...]) -> Unread:
 
 _a, _c = archives.c, checks.c
 _COLUMNS = ["profile", "type", "name", "sha256", "received_us", "verified_us", "wanted", "marked"]
-_KNOWN = archives.outerjoin(
+KNOWN = archives.outerjoin(
     checks,
     and_(
         _c.profile == _a.profile,
@@ -142,17 +142,21 @@ _KNOWN = archives.outerjoin(
         _c.received_us == _a.received_us,
     ),
 )
+"""The archives with what is noted of their bytes."""
+
 _is_wanted = func.coalesce(_c.wanted, false())
-_known_right_us = func.coalesce(_c.verified_us, _a.received_us)
-_is_unread = and_(_a.state == ArchiveState.STORED.value, _known_right_us < bindparam("before"))
+KNOWN_RIGHT_US = func.coalesce(_c.verified_us, _a.received_us)
+"""When the bytes of an archive were last known to be right, see `Unread`."""
+
+_is_unread = and_(_a.state == ArchiveState.STORED.value, bindparam("before") > KNOWN_RIGHT_US)
 _is_due = or_(_is_wanted, _is_unread)
-_SHOWN = select(_c.verified_us, _is_wanted, _c.marked, *ARCHIVE).select_from(_KNOWN).where(LISTED)
-_in_order = (_is_wanted.desc(), _known_right_us, _a.profile, _a.type, _a.name)
+_SHOWN = select(_c.verified_us, _is_wanted, _c.marked, *ARCHIVE).select_from(KNOWN).where(LISTED)
+_in_order = (_is_wanted.desc(), KNOWN_RIGHT_US, _a.profile, _a.type, _a.name)
 
 _DUE = _SHOWN.where(_is_due).order_by(*_in_order).limit(bindparam("limit"))
 _WANTED = _SHOWN.where(_is_wanted).order_by(*_in_order).limit(bindparam("limit"))
-_COUNT = select(func.count()).select_from(_KNOWN).where(LISTED, _is_due)
-_SINCE = select(_a.profile, func.count()).select_from(_KNOWN).where(LISTED, _is_unread).group_by(_a.profile)
+_COUNT = select(func.count()).select_from(KNOWN).where(LISTED, _is_due)
+_SINCE = select(_a.profile, func.count()).select_from(KNOWN).where(LISTED, _is_unread).group_by(_a.profile)
 _FIND = _SHOWN.where(_a.profile == bindparam("profile"), _a.type == bindparam("type"), _a.name == bindparam("name"))
 _ALL_WANTED = select(_a.profile, _a.type, _a.name, _a.sha256, _a.received_us, null(), true(), null()).where(LISTED)
 _WANTED_OF_PROFILE = _ALL_WANTED.where(_a.profile == bindparam("of_profile"))

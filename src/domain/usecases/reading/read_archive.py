@@ -22,6 +22,7 @@ from ...ports.inspection import Hasher
 from ...ports.store import ArchiveReader, ArchiveStore
 from ...ports.sums import ArchiveSums
 from ...ports.system import Turns
+from ...ports.upkeep.figures import Tally
 from ...tarkeep_error import TarkeepError
 from ...text.counted import counted
 from ...uploads import ChecksumAlgorithm
@@ -38,6 +39,7 @@ class ReadArchive:
     sums: ArchiveSums
     examiner: Examiner
     turns: Turns
+    tally: Tally | None = None
 
     def __call__(
         self, archive: BackupArchive, start: int = 0, stop: int | None = None, *, sums_first: bool = False
@@ -80,7 +82,7 @@ class ReadArchive:
         if reader.size_bytes != stop - start:
             with reader:
                 raise self.examiner.found(archive, f"it no longer has {counted(archive.size_bytes, 'byte')}")
-        return _Watched(reader, archive, self.examiner)
+        return _Watched(reader, archive, self.examiner, self.tally)
 
     def _checked(self, archive: BackupArchive, sums: BlockSums | None, start: int, stop: int) -> ArchiveReader:
         if sums is None:
@@ -167,14 +169,18 @@ class _Around:
 
 @define
 class _Watched(_Around):
-    """Bytes from the store; a read error is recorded as damage."""
+    """Bytes from the store, which are counted; a read error is recorded as damage."""
 
     _archive: BackupArchive
     _examiner: Examiner
+    _tally: Tally | None
 
     def __iter__(self) -> Iterator[bytes]:
         try:
-            yield from self._reader
+            for block in self._reader:
+                if self._tally is not None:
+                    self._tally.read(len(block))
+                yield block
         except ArchiveCorrupt as error:
             raise self._examiner.found(self._archive, "it cannot be read to its end") from error
 

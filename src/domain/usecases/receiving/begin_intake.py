@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from contextlib import ExitStack
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack, contextmanager
 
 from attrs import frozen
 
@@ -12,9 +12,11 @@ from ...ports.inspection import Hasher, Inspector
 from ...ports.members import MemberRecords
 from ...ports.store import ArchiveWriter
 from ...ports.sums import ArchiveSums
+from ...ports.upkeep.figures import Tally
 from ..reading.watched_records import WatchedRecords
 from .admission import AdmissionChecks
 from .intake import Intake
+from .outcome import became_of
 from .settle import StoreArchive
 
 
@@ -28,6 +30,7 @@ class BeginIntake:
     inspector: Inspector
     records: MemberRecords
     sums: ArchiveSums
+    tally: Tally | None = None
 
     def __call__(
         self, writer: ArchiveWriter, *, may_be_opaque: bool = False, instead_of: Collection[str] = ()
@@ -57,4 +60,19 @@ class BeginIntake:
                 inside,
                 may_be_opaque,
                 instead_of,
+                self.tally,
             )
+
+    @contextmanager
+    def counting(self) -> Iterator[None]:
+        """A receive, which is counted if it does not end with a stored archive; the intake counts the others."""
+        try:
+            yield
+        except Exception as error:
+            self.broke_off(error)
+            raise
+
+    def broke_off(self, error: Exception) -> None:
+        """Count an archive that *error* kept from being stored."""
+        if self.tally is not None:
+            self.tally.received(became_of(error))

@@ -16,6 +16,7 @@ from ...ports.inspection import RunningDigests, RunningInspection
 from ...ports.members import RecordsWriter
 from ...ports.store import ArchiveWriter, Block
 from ...ports.sums import ArchiveSums
+from ...ports.upkeep.figures import Tally
 from .admission import AdmissionChecks
 from .outcome import Received, ReceiveOutcome
 from .settle import StoreArchive
@@ -49,6 +50,7 @@ class Intake:
     _held: ExitStack
     _may_be_opaque: bool
     _instead_of: Collection[str] = ()
+    _tally: Tally | None = None
     _seen_bytes: int = 0
     _unreadable: RejectedContent | None = None  # why it cannot be read, if it may be opaque
 
@@ -94,6 +96,8 @@ class Intake:
             contents = Contents(Kind.OPAQUE, members=0, unpacked_bytes=0)
         beforehand(digests)
         received = self._settle(offer, self.writer, digests, contents, self._recording, self._instead_of)
+        if self._tally is not None:
+            self._tally.received(received.outcome.value)
         if received.outcome is not ReceiveOutcome.DUPLICATE and self.size_bytes > BLOCK_BYTES:
             self._kept_sums.put(digests.sha256, self._sums.finish())
         return received

@@ -9,7 +9,10 @@ from attrs import frozen
 from ...archives.archive import BackupArchive
 from ...chains.seen import told_of
 from ...chains.standing import PlacedArchive, doubts_about_bytes
+from ...errors.capacity import InsufficientStorage
+from ...errors.content import UploadInterrupted
 from ...identity.archive_id import ArchiveId
+from ...tarkeep_error import TarkeepError
 
 
 class SameName(Enum):
@@ -26,6 +29,23 @@ class ReceiveOutcome(Enum):
     DUPLICATE = "duplicate"  # the same bytes were already stored under this name
     REPAIRED = "repaired"  # likewise, but the stored copy was missing or damaged, and is whole again
     KEPT_BOTH = "kept-both"  # other bytes had the name: this archive is stored under the name in the answer
+
+
+INTERRUPTED, REFUSED, FAILED = "interrupted", "refused", "failed"
+"""How an unsuccessful receive ended: the sender broke off, the archive is not acceptable, the server could not."""
+
+
+OUTCOMES = (*(outcome.value for outcome in ReceiveOutcome), INTERRUPTED, REFUSED, FAILED)
+"""All words for what becomes of an archive that is sent."""
+
+
+def became_of(error: Exception) -> str:
+    """What became of an archive whose receive ended with *error*, in one word."""
+    if isinstance(error, UploadInterrupted):
+        return INTERRUPTED
+    if not isinstance(error, TarkeepError) or isinstance(error, InsufficientStorage) or error.is_transient:
+        return FAILED
+    return REFUSED
 
 
 @frozen

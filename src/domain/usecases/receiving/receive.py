@@ -58,11 +58,12 @@ class ReceiveArchive:
             ReceiveInProgress: another receive of this identity did not end within *patience*.
             InsufficientStorage, QuotaExceeded: the medium or the profile has no room.
         """
-        if not was_admitted:
-            self.admission.offer(offer, announced_bytes, instead_of)
-        may_be_opaque = self.admission.may_be_opaque(offer)
-        intake = self.begin_intake(self.store.begin(), may_be_opaque=may_be_opaque, instead_of=instead_of)
-        return _received(intake, blocks, lambda: offer)
+        with self.begin_intake.counting():
+            if not was_admitted:
+                self.admission.offer(offer, announced_bytes, instead_of)
+            may_be_opaque = self.admission.may_be_opaque(offer)
+            intake = self.begin_intake(self.store.begin(), may_be_opaque=may_be_opaque, instead_of=instead_of)
+            return _received(intake, blocks, lambda: offer)
 
 
 @frozen
@@ -75,8 +76,9 @@ class ReceiveLateOffer:
 
     def __call__(self, offered: Callable[[], Offer], blocks: Iterable[Block]) -> Received:
         """Like `ReceiveArchive`; *offered* is called after the last byte."""
-        intake = self.begin_intake(self.store.begin(), may_be_opaque=self.admission.rules.may_allow_opaque)
-        return _received(intake, blocks, offered)
+        with self.begin_intake.counting():
+            intake = self.begin_intake(self.store.begin(), may_be_opaque=self.admission.rules.may_allow_opaque)
+            return _received(intake, blocks, offered)
 
 
 def _received(intake: Intake, blocks: Iterable[Block], offered: Callable[[], Offer]) -> Received:

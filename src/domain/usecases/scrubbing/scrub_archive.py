@@ -23,6 +23,7 @@ from ...ports.inspection import Hasher
 from ...ports.notifier import Notifier
 from ...ports.store import ArchiveStore
 from ...ports.system import Clock, NameLocks
+from ...ports.upkeep.figures import Tally
 from ...ports.upkeep.scrubbing import ReadingPace
 from ...ports.upkeep.scrubs import ScrubTable
 from ...retention import marks
@@ -90,6 +91,7 @@ class ScrubArchive:
     notifier: Notifier
     clock: Clock
     pace: ReadingPace
+    tally: Tally | None = None
 
     def __call__(self, unread: Unread, go_on: Callable[[], bool]) -> Scrubbed | None:
         """
@@ -160,6 +162,8 @@ class ScrubArchive:
                     return other_length(reader.size_bytes, archive)
                 for block in reader:
                     digest.update(block)
+                    if self.tally is not None:
+                        self.tally.read(len(block))
                     self.pace.took(len(block), go_on)
                     if not go_on():
                         raise _Stopped

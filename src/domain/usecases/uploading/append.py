@@ -145,6 +145,7 @@ class AppendToUpload:
                 self._check_rested(before, intake)  # rot in staging may be the cause, not the client
                 held.close()
                 self.under_way.end(upload, str(verdict))
+                self.begin_intake.broke_off(verdict)
                 raise
             if intake.size_bytes == upload.offset_bytes:
                 held.pop_all()

@@ -55,6 +55,7 @@ from tests.entrypoints.http.answers.error_rows import (
     Row,
     put_stored,
 )
+from tests.support.assembled import figures_of
 from tests.support.faulty import Fault, FaultyCatalog, FaultyStore, NamesAlwaysHeld
 from tests.support.raw_http import Answer, parse_answers, receive_to_end, request
 from tests.support.server import LiveServer, in_process, live_server
@@ -159,6 +160,7 @@ def tarkeep_over(
         ids=RandomIds(),
         names=names or ProcessNameLocks(),
         scrub_plan=ScrubPlan(MemoryScrubTable(list)),
+        figures=figures_of(catalog),
         max_bytes=1 << 20,
         sessions=MemoryUploadSessions(),
         upload_locks=ProcessUploadLocks(),
