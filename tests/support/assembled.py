@@ -17,6 +17,7 @@ from tarkeep.adapters.memory.member_records import MemoryMemberRecords
 from tarkeep.adapters.memory.store import MemoryArchiveStore
 from tarkeep.adapters.memory.upkeep.figures import MemoryFigures
 from tarkeep.adapters.memory.upkeep.scrub_table import MemoryScrubTable
+from tarkeep.adapters.memory.upkeep.status_table import MemoryStatusTable
 from tarkeep.adapters.memory.upload_sessions import MemoryUploadSessions
 from tarkeep.adapters.process.hashing import HashlibHasher
 from tarkeep.adapters.process.name_locks import ProcessNameLocks
@@ -38,11 +39,15 @@ from tarkeep.domain.ports.store import ArchiveStore
 from tarkeep.domain.ports.sums import ArchiveSums
 from tarkeep.domain.ports.system import ClockNotes, IdSource
 from tarkeep.domain.ports.upkeep.figures import Figures
+from tarkeep.domain.ports.upkeep.statuses import StatusTable
 from tarkeep.domain.ports.uploads import UploadSessions
 from tarkeep.domain.profiles.rules import NO_RULES, Rules
 from tarkeep.domain.usecases.linking.see_point import Seeing
+from tarkeep.domain.usecases.notices.deliver import DELIVER
 from tarkeep.domain.usecases.receiving.outcome import SameName
-from tarkeep.entrypoints.wiring.jobs import ScrubPlan
+from tarkeep.domain.usecases.watching.watch import WATCH
+from tarkeep.entrypoints.wiring.jobs import OFTEN, JobPlan, ScrubPlan
+from tarkeep.entrypoints.wiring.notices import NoticeWiring
 from tarkeep.entrypoints.wiring.tarkeep import Tarkeep, assemble, reading
 from tests.support.clocks import FixedClock, SequenceIds
 
@@ -66,6 +71,9 @@ def assembled(
     clock_notes: ClockNotes | None = None,
     scrubs: ScrubPlan | None = None,
     audit: AuditLog | None = None,
+    statuses: StatusTable | None = None,
+    notice_wiring: NoticeWiring | None = None,
+    job_plan: JobPlan | None = None,
 ) -> Tarkeep:
     """Tarkeep over these adapters, without waiting: a name that is held is refused at once."""
     hasher = HashlibHasher()
@@ -84,6 +92,8 @@ def assembled(
         names=ProcessNameLocks(),
         scrub_plan=scrubs or ScrubPlan(MemoryScrubTable(list)),
         figures=figures_of(catalog),
+        statuses=statuses or MemoryStatusTable(dict),
+        notices=notice_wiring,
         max_bytes=MAX_BYTES,
         sessions=sessions if sessions is not None else MemoryUploadSessions(),
         upload_locks=ProcessUploadLocks(),
@@ -93,6 +103,7 @@ def assembled(
         token_store=None,
         rules=rules,
         clock_notes=clock_notes,
+        job_plan=job_plan,
     )
     intake = tarkeep.receive.begin_intake
     intake = evolve(intake, settle=evolve(intake.settle, patience=timedelta(0)))
@@ -158,11 +169,21 @@ class InMemory:
     sums: MemorySums = field(factory=MemorySums)
     rules: Rules = NO_RULES
     scrubs: ScrubPlan = field()
+    job_plan: JobPlan = field()
+    notice_wiring: NoticeWiring = field()
     store: MemoryArchiveStore = field()
 
     @scrubs.default
     def _scrubs(self) -> ScrubPlan:
         return ScrubPlan(self.catalog.scrubs)
+
+    @job_plan.default
+    def _job_plan(self) -> JobPlan:
+        return JobPlan(self.catalog.jobs, dict.fromkeys((WATCH, DELIVER), OFTEN))
+
+    @notice_wiring.default
+    def _notice_wiring(self) -> NoticeWiring:
+        return NoticeWiring(self.catalog.notices)
 
     @store.default
     def _store(self) -> MemoryArchiveStore:
@@ -181,6 +202,9 @@ class InMemory:
             notifier=self.notices,
             rules=self.rules,
             scrubs=self.scrubs,
+            statuses=self.catalog.statuses,
+            notice_wiring=self.notice_wiring,
+            job_plan=self.job_plan,
         )
 
 

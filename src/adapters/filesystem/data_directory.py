@@ -51,12 +51,13 @@ AUDIT = "audit.log"
 AUDIT_KEY = "audit.key"
 BALLAST = "ballast"
 RULES = "profiles.toml"
+NOTIFY = "notify.toml"
 
 # Left by an interrupted first start, made before the first start, or put by mkfs.ext4 into every new file system.
 _NOT_FOREIGN = frozenset(
     {
         *(LOCK, MARKER + ".part", TOKENS, TOKENS + ".part", TOKENS_LOCK),
-        *(AUDIT, AUDIT_KEY, AUDIT_KEY + ".new", AUDIT_KEY + ".new.part", RULES, "lost+found"),
+        *(AUDIT, AUDIT_KEY, AUDIT_KEY + ".new", AUDIT_KEY + ".new.part", RULES, NOTIFY, "lost+found"),
     }
 )
 

@@ -36,7 +36,9 @@ from .entries import Entries, identity_key
 from .links import MemoryLinks
 from .upkeep.figures import MemoryFigures
 from .upkeep.job_table import MemoryJobTable
+from .upkeep.notice_table import MemoryNoticeTable
 from .upkeep.scrub_table import MemoryScrubTable
+from .upkeep.status_table import MemoryStatusTable
 
 
 class MemoryCatalog(MemoryLinks):
@@ -55,6 +57,8 @@ class MemoryCatalog(MemoryLinks):
         self.jobs = MemoryJobTable()
         self.scrubs = scrubs = MemoryScrubTable(self._every_entry)
         self.figures = MemoryFigures(self, scrubs)
+        self.notices = MemoryNoticeTable()
+        self.statuses = MemoryStatusTable(self._versions)
 
     def claim(self, archive: BackupArchive) -> ClaimOutcome:
         with self._lock:
@@ -89,6 +93,7 @@ class MemoryCatalog(MemoryLinks):
 
     def replace(self, archives: Iterable[BackupArchive]) -> int:
         with self._lock:
+            self.statuses.forget(self._linked)
             entries = Entries(profiles=dict(self._entries.profiles))
             entered = _enter(entries, archives, taken={})
             self._entries, self._claims, self._linked, self._broken = entries, {}, {}, {}

@@ -141,6 +141,10 @@ class MemoryLinks:
         known.let_go(id)
         del known.rows[id]
 
+    def _versions(self) -> dict[str, int]:
+        with self._lock:
+            return {profile: known.version for profile, known in self._linked.items() if known.listed}
+
     def link_state(self, profile: str) -> LinkState:
         with self._lock:
             known = self._profile(profile)

@@ -82,7 +82,9 @@ from .shared_transactions import SharedTransactions
 from .statements import Statements, Transaction
 from .upkeep.figure_rows import SqlFigures
 from .upkeep.job_rows import SqlJobTable
+from .upkeep.notice_rows import SqlNoticeTable
 from .upkeep.scrub_rows import SqlScrubTable
+from .upkeep.status_rows import SqlStatusTable
 
 _Rows: TypeAlias = Sequence[tuple[Any, ...]]
 
@@ -113,6 +115,8 @@ class SqlCatalog(SqlLinks, SqlRemovals):
         self._statements = Statements(engine.dialect)
         self.figures = SqlFigures(self._all)
         self.jobs = SqlJobTable(self._all, self._write)
+        self.statuses = SqlStatusTable(self._all, self._write)
+        self.notices = SqlNoticeTable(self._all, self._write)
         self.scrubs = SqlScrubTable(self._all, self._write, engine.dialect.name)
         self._links = LinkChanges(engine.dialect.name)
         upsert = sqlite.insert if engine.dialect.name == "sqlite" else postgresql.insert

@@ -20,6 +20,7 @@ from .schema import (
     broken,
     linked_profiles,
     links,
+    profile_status,
     totals,
 )
 
@@ -74,7 +75,9 @@ MARK = update(archives).where(_a.seq == bindparam("sought_seq"))
 RELEASE = delete(archives).where(_of_type, _of_name, _of_profile, _a.claimed)
 
 
-FORGET_EVERYTHING = [delete(table) for table in (archives, totals, links, asked, linked_profiles, broken)]
+FORGET_EVERYTHING = [
+    delete(table) for table in (archives, totals, links, asked, linked_profiles, broken, profile_status)
+]
 
 
 LAST_SEQ = select(func.coalesce(func.max(_a.seq), 0))

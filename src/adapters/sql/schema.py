@@ -32,7 +32,7 @@ from sqlalchemy import (
 
 from ...domain.errors.settings import FormatUnknown
 
-HEAD = "0014"
+HEAD = "0015"
 """The newest revision among the migrations."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -241,6 +241,75 @@ checks = Table(
 When archives with these bytes were read again, whether they are to be, and whether they had marks. `FORGET_EVERYTHING`
 leaves it, too.
 """
+
+profile_status = Table(
+    "profile_status",
+    METADATA,
+    Column("profile", _words, primary_key=True),
+    Column("version", BigInteger, nullable=False),  # that of `linked_profiles`, from which it was worked out
+    Column("stamp", Text, nullable=False),  # of all else from which it was
+    Column("worked_out_us", BigInteger, nullable=False),
+    Column("look_us", BigInteger, nullable=False),
+    Column("light", Text, nullable=False),
+    Column("received_us", BigInteger, nullable=False),
+    Column("restorable_us", BigInteger),
+    Column("archives", BigInteger, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("chain_archives", BigInteger, nullable=False),
+    Column("overdue", Boolean, nullable=False),
+    Column("braked", Boolean, nullable=False),
+    Column("reasons", Text, nullable=False),  # JSON, see `upkeep.status_rows`
+)
+"""Of each profile what was worked out last, until something changes."""
+
+absences = Table(
+    "absences",
+    METADATA,
+    Column("since_us", BigInteger, primary_key=True, autoincrement=False),
+    Column("until_us", BigInteger, nullable=False),
+)
+"""When no server ran. `FORGET_EVERYTHING` leaves it, and all that follows here."""
+
+alerts = Table(
+    "alerts",
+    METADATA,
+    Column("id", _words, primary_key=True),
+    Column("event", _words, nullable=False),
+    Column("profile", _words, nullable=False),  # EVERYBODY: the server
+    Column("subject", _words, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("began_us", BigInteger, nullable=False),
+    Column("ended_us", BigInteger),
+    Column("momentary", Boolean, nullable=False),
+    Column("settled", Boolean, nullable=False),
+    Column("look_us", BigInteger),
+    Column("tellings", Text, nullable=False),  # JSON, see `upkeep.notice_rows`
+)
+
+OPEN_ALERT = text("NOT settled")
+
+Index("alerts_open", alerts.c.profile, sqlite_where=OPEN_ALERT, postgresql_where=OPEN_ALERT)
+
+outbox = Table(
+    "outbox",
+    METADATA,
+    Column("id", _words, primary_key=True),
+    Column("channel", _words, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("about", Text, nullable=False),  # JSON
+    Column("created_us", BigInteger, nullable=False),
+    Column("next_us", BigInteger, nullable=False),
+    Column("tries", BigInteger, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("ended_us", BigInteger),
+    Column("error", Text, nullable=False),
+)
+"""Notices: those that wait, and those that ended lately."""
+
+Index("outbox_in_time", outbox.c.outcome, outbox.c.next_us)
+Index("outbox_by_channel", outbox.c.channel, outbox.c.created_us)
 
 totals = Table(
     "totals",

@@ -83,10 +83,14 @@ OFF = Timing("off", "UTC", None)
 
 @frozen
 class Job:
-    """A job of the server with the id *server*. One that *gives_way* may last for days: others run in between."""
+    """
+    A job of the server with the id *server*. One that *gives_way* may last for days: others run in between. Of one that
+    *is_frequent* nobody is told that it began, or had nothing to do.
+    """
 
     name: str
     work: JobWork
     timing: Timing = OFF
     server: str = ""
     gives_way: bool = False
+    is_frequent: bool = False

@@ -6,6 +6,7 @@ Rules are looked up by the profile's name in order; the first pattern that match
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, tzinfo
 from enum import Enum
 from fnmatch import fnmatchcase
@@ -13,6 +14,7 @@ from typing import Protocol
 
 from attrs import define, frozen
 
+from .expectation import Expectation
 from .retention_policy import RetentionPolicy
 
 
@@ -31,7 +33,8 @@ class ProfileRules:
 
     *time_zone* is that of times in names without a ``Z``. *allow_opaque* accepts archives that cannot be read as a gzip
     of a tar, such as encrypted ones; of those only the bytes are known. *max_bytes* and *max_archives* are the most
-    that each profile may hold; None is no limit. *retention* is what may be removed; None: nothing, ever.
+    that each profile may hold; None is no limit. *retention* is what may be removed; None: nothing, ever. *expectation*
+    is what is to come; None: it is learnt from what came.
     """
 
     inc_base: IncBase = IncBase.LAST_INC_OR_FULL
@@ -40,6 +43,7 @@ class ProfileRules:
     max_bytes: int | None = None
     max_archives: int | None = None
     retention: RetentionPolicy | None = None
+    expectation: Expectation | None = None
 
 
 @frozen
@@ -62,6 +66,11 @@ class RuleBook:
         """Whether some profile may hold unreadable archives."""
         return any(rules.allow_opaque for _, rules in self.entries)
 
+    @property
+    def fingerprint(self) -> str:
+        """The same for the same rules, and another one for others, in any process."""
+        return hashlib.sha256(repr(self.entries).encode()).hexdigest()
+
 
 class Rules(Protocol):
     """The rules of every profile, with the methods of `RuleBook`."""
@@ -72,6 +81,9 @@ class Rules(Protocol):
 
     @property
     def may_allow_opaque(self) -> bool: ...
+
+    @property
+    def fingerprint(self) -> str: ...
 
 
 @define(eq=False)
@@ -89,6 +101,10 @@ class CurrentRules:
     @property
     def may_allow_opaque(self) -> bool:
         return self.book.may_allow_opaque
+
+    @property
+    def fingerprint(self) -> str:
+        return self.book.fingerprint
 
 
 NO_RULES = RuleBook()

@@ -37,15 +37,21 @@ class ConcernKind(Enum):
     CLOCK = "clock"
     JOB_FAILED = "job-failed"
     DISK = "disk"
+    UNDELIVERED = "undelivered"
 
 
 @frozen
 class Concern:
-    """Something that is not as it should be; *text* says what, a sentence without its full stop."""
+    """
+    Something that is not as it should be; *text* says what, a sentence without its full stop.
+
+    *subject* tells concerns of one kind apart, where there may be several at a time.
+    """
 
     kind: ConcernKind
     light: Light
     text: str
+    subject: str = ""
 
 
 def light_of(concerns: Iterable[Concern]) -> Light:

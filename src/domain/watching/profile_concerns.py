@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
-from attrs import frozen
+from attrs import field, frozen
 
 from ..chains.standing import ObstacleKind, PlacedArchive
-from ..identity.archive_id import ArchiveId
+from ..identity.archive_id import ArchiveId, BackupType
 from ..text.counted import counted
 from ..text.times import rfc3339
 from .light import Concern, ConcernKind, Light, worst_first
@@ -20,11 +20,14 @@ _NEARLY = 0.9
 
 @frozen
 class Missed:
-    """No archive came for *slot*, the first that is missed; *last* is the newest receipt of one that restores."""
+    """
+    No archive of *type*, None for any, came for *slot*; *last* is the newest receipt of one that restores, if any.
+    """
 
     slot: Slot
-    last: datetime
+    last: datetime | None
     is_learnt: bool = True
+    type: BackupType | None = None
 
 
 @frozen
@@ -32,8 +35,8 @@ class ProfileFacts:
     """
     What is known of a profile.
 
-    *newest* is its newest archive. *damaged* are those whose stored bytes are known to be wrong. *missed*: what did not
-    come, None if nothing is missed. *brake* says why pruning is stopped, *waits* why the last plan waits for a person.
+    *newest* is its newest archive. *damaged* are those whose stored bytes are known to be wrong. *missed*: the slots
+    for which nothing came, in order. *brake* says why pruning is stopped, *waits* why the last plan waits for a person.
     *unread* counts archives that should have been read again long ago. *held_bytes* of *max_bytes* are used, if there
     is a limit.
     """
@@ -41,8 +44,8 @@ class ProfileFacts:
     profile: str
     newest: PlacedArchive
     damaged: Sequence[ArchiveId] = ()
-    missed: Missed | None = None
-    brake: Sequence[str] = ()
+    missed: Sequence[Missed] = ()
+    brake: Mapping[ArchiveId, str] = field(factory=dict)
     waits: Sequence[str] = ()
     unread: int = 0
     held_bytes: int = 0
@@ -59,9 +62,9 @@ def _concerns(facts: ProfileFacts) -> Iterator[Concern]:
         text = f"{counted(len(facts.damaged), 'archive')} {_is(facts.damaged)} damaged: {_labels(facts.damaged)}"
         yield Concern(ConcernKind.DAMAGED, Light.RED, text)
     yield from _of_newest(facts.newest)
-    if facts.missed is not None:
-        yield _of_missed(facts.missed)
-    for why in facts.brake:
+    for type in dict.fromkeys(missed.type for missed in facts.missed):
+        yield _of_missed([missed for missed in facts.missed if missed.type is type])
+    for why in facts.brake.values():
         yield Concern(ConcernKind.BRAKED, Light.RED, f"pruning is stopped: {why}")
     for why in facts.waits if not facts.brake else ():
         yield Concern(ConcernKind.PRUNE_PAUSED, Light.YELLOW, f"pruning waits for a person: {why}")
@@ -91,13 +94,24 @@ def _of_newest(newest: PlacedArchive) -> Iterator[Concern]:
     yield Concern(ConcernKind.UNRESTORABLE, Light.RED, f"the newest point, {id.label}, does not restore: {why}")
 
 
-def _of_missed(missed: Missed) -> Concern:
+def _of_missed(missed: Sequence[Missed]) -> Concern:
+    text = missed_text(missed[0])
+    if len(missed) > 1:
+        text += f"; {counted(len(missed) - 1, 'more', 'more')} since then"
+    return Concern(ConcernKind.OVERDUE, Light.YELLOW if missed[0].is_learnt else Light.RED, text)
+
+
+def missed_text(missed: Missed) -> str:
+    """What did not come, a sentence without its full stop."""
     how = "as so far" if missed.is_learnt else "as the rules of the profile say"
-    text = (
-        f"an archive was to come at {rfc3339(missed.slot.due_at)}, {how}; the last one that restores came at "
-        f"{rfc3339(missed.last)}"
+    what = (
+        "an archive" if missed.type is None else f"a{'n' if missed.type is BackupType.INC else ''} {missed.type.value}"
     )
-    return Concern(ConcernKind.OVERDUE, Light.YELLOW if missed.is_learnt else Light.RED, text)
+    due = rfc3339(missed.slot.due_at.replace(microsecond=0))
+    if missed.last is None:
+        return f"{what} was to come at {due}, {how}; none that restores has come yet"
+    last = rfc3339(missed.last.replace(microsecond=0))
+    return f"{what} was to come at {due}, {how}; the last one that restores came at {last}"
 
 
 def _is(some: Sequence[object]) -> str:

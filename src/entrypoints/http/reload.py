@@ -73,6 +73,7 @@ class Reloading:
         """Reload everything, and log the outcome."""
         told: dict[str, object] = {}
         told["rules"] = self._tried("rules", self.tarkeep.reload_rules)
+        told["channels"] = self._tried("channels", self.tarkeep.reload_notices)
         told["tokens"] = self._tried("tokens", lambda: len(self.tarkeep.token_store.keyring().tokens))
         if self.secured is not None:
             told["fingerprint"] = self._tried("certificate", self._load_certificate)

@@ -120,6 +120,12 @@ class StorageSettings:
     profiles: Path | None = field(default=None, converter=with_home_if_any)
     """A TOML file with rules for profiles. Default: profiles.toml in the data directory, if there is one."""
 
+    notify: Path | None = field(default=None, converter=with_home_if_any)
+    """A TOML file that says who is told of what. Default: notify.toml in the data directory, if there is one."""
+
+    heartbeat_url: str = ""
+    """An address that is called every minute while the jobs keep time, so that their silence is noticed elsewhere."""
+
     audit_key: Path | None = field(default=None, converter=with_home_if_any)
     """The file with the key of the audit log. Default: audit.key in the data directory, made at the first start."""
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, tzinfo
+from datetime import UTC, timedelta, tzinfo
+from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from attrs import field, frozen
@@ -23,14 +24,22 @@ from ...domain.ports.upkeep.figures import Tally
 from ...domain.ports.upkeep.jobs import JobTable
 from ...domain.ports.upkeep.scrubbing import Readers, ReadingPace, Traffic
 from ...domain.ports.upkeep.scrubs import ScrubTable
+from ...domain.profiles.schedule import EverySo
 from ...domain.profiles.span import Span
 from ...domain.scrubbing.pace import Window
 from ...domain.scrubbing.unread import ScrubEvery
+from ...domain.usecases.notices.deliver import DELIVER
 from ...domain.usecases.reading.examiner import Examiner
 from ...domain.usecases.reading.mend_sidecar import MendSidecar
 from ...domain.usecases.scrubbing.scrub_archive import ScrubArchive
 from ...domain.usecases.scrubbing.scrub_archives import ScrubArchives
+from ...domain.usecases.watching.watch import WATCH
 from ..settings.server import StorageSettings
+
+OFTEN = Timing("every 30 s", "UTC", EverySo(timedelta(seconds=30)))
+"""So an alert is told within a minute, wherever in it the deadline is."""
+
+NO_WORK: Mapping[str, JobWork] = MappingProxyType({})
 
 
 @frozen
@@ -41,11 +50,23 @@ class JobPlan:
     timings: Mapping[str, Timing] = field(factory=dict)
     server: str = ""
 
-    def jobs(self, work: Mapping[str, JobWork], long: Mapping[str, JobWork]) -> tuple[Job, ...]:
-        """The jobs that do *work*, by name, and behind them those that do *long* work, which gives way."""
+    def jobs(
+        self, work: Mapping[str, JobWork], long: Mapping[str, JobWork], frequent: Mapping[str, JobWork] = NO_WORK
+    ) -> tuple[Job, ...]:
+        """
+        The jobs that do *frequent* work, by name, then those that do *work*, and behind them those that do *long* work,
+        which gives way.
+        """
         return tuple(
-            Job(name, one, self.timings.get(name, OFF), self.server, gives_way=name in long)
-            for name, one in {**work, **long}.items()
+            Job(
+                name,
+                one,
+                self.timings.get(name, OFF),
+                self.server,
+                gives_way=name in long,
+                is_frequent=name in frequent,
+            )
+            for name, one in {**frequent, **work, **long}.items()
         )
 
 
@@ -56,9 +77,10 @@ def job_plan(settings: StorageSettings, table: JobTable, server: str) -> JobPlan
     Raises:
         InvalidSetting: a time is neither a cron line nor ``off``, or the zone is none.
     """
-    zone = _zone(settings.job_time_zone)
+    zone = zone_of(settings.job_time_zone)
     lines = {"prune": settings.job_prune, "purge": settings.job_purge, "scrub": settings.job_scrub}
-    timings = {name: _timing(f"job_{name}", line, settings.job_time_zone, zone) for name, line in lines.items()}
+    timings: dict[str, Timing] = dict.fromkeys((WATCH, DELIVER), OFTEN)
+    timings |= {name: _timing(f"job_{name}", line, settings.job_time_zone, zone) for name, line in lines.items()}
     return JobPlan(table, timings, server)
 
 
@@ -105,7 +127,7 @@ def scrub_plan(settings: StorageSettings, table: ScrubTable) -> ScrubPlan:
     window = None
     if settings.scrub_window.strip():
         try:
-            window = Window.parse(settings.scrub_window, _zone(settings.job_time_zone))
+            window = Window.parse(settings.scrub_window, zone_of(settings.job_time_zone))
         except ValueError as error:
             raise InvalidSetting("scrub_window", str(error)) from None
     traffic = ProcessTraffic()
@@ -121,7 +143,8 @@ def _timing(setting: str, line: str, name: str, zone: tzinfo) -> Timing:
         raise InvalidSetting(setting, f"{error}; or say {OFF.line}") from None
 
 
-def _zone(name: str) -> tzinfo:
+def zone_of(name: str) -> tzinfo:
+    """The zone of the setting ``job_time_zone``. Raises InvalidSetting."""
     try:
         return UTC if name == "UTC" else ZoneInfo(name)
     except (KeyError, ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError; a folder of zones is an OSError

@@ -55,7 +55,8 @@ from ...domain.usecases.receiving.outcome import SameName
 from ..settings.profiles import read_rules
 from ..settings.server import StorageSettings
 from ..starting import starting
-from .jobs import job_plan, scrub_plan
+from .jobs import job_plan, scrub_plan, zone_of
+from .notices import NoticeWiring, channels_of, heartbeat_of, notice_settings
 from .tarkeep import Tarkeep, assemble, reading
 from .uploads import UploadLimits
 
@@ -82,9 +83,15 @@ def open_tarkeep(settings: StorageSettings) -> Iterator[Tarkeep]:
         looking = _inspector(settings, budget)
         rules = CurrentRules(_rules(settings))
 
+        notices = NoticeWiring(catalog.notices, heartbeat=heartbeat_of(settings))
+        _load_notices(notices, settings, clock)
+
         def reload_rules() -> int:
             rules.book = _rules(settings)
             return len(rules.book.entries)
+
+        def reload_notices() -> int:
+            return _load_notices(notices, settings, clock)
 
         tarkeep = assemble(
             store=kept.store,
@@ -122,15 +129,24 @@ def open_tarkeep(settings: StorageSettings) -> Iterator[Tarkeep]:
             job_plan=job_plan(settings, catalog.jobs, kept.id),
             scrub_plan=scrub_plan(settings, catalog.scrubs),
             figures=catalog.figures,
+            statuses=catalog.statuses,
+            notices=notices,
         )
         opened.callback(tarkeep.uploads.close)
         opened.callback(tarkeep.token_store.keep_uses)
-        yield evolve(tarkeep, reload_rules=reload_rules)
+        yield evolve(tarkeep, reload_rules=reload_rules, reload_notices=reload_notices)
 
 
 def _rules(settings: StorageSettings) -> RuleBook:
     file = settings.profiles or settings.data / RULES
     return read_rules(file, must_exist=settings.profiles is not None)
+
+
+def _load_notices(notices: NoticeWiring, settings: StorageSettings, clock: Clock) -> int:
+    """Use what notify.toml says now; returns the number of channels."""
+    told = notice_settings(settings, zone_of(settings.job_time_zone))
+    notices.use(told.plan, channels_of(told, clock))
+    return len(told.channels)
 
 
 def is_memory(settings: StorageSettings) -> bool:

@@ -28,6 +28,7 @@ from ...domain.ports.system import Clock, ClockNotes, IdSource, NameLocks, Turns
 from ...domain.ports.unpacking import Packer, Unpacker
 from ...domain.ports.upkeep.figures import Figures
 from ...domain.ports.upkeep.scrubbing import Traffic
+from ...domain.ports.upkeep.statuses import StatusTable
 from ...domain.ports.uploads import UploadLocks, UploadSessions
 from ...domain.profiles.capacity import NO_RESERVE, Reserve
 from ...domain.profiles.rules import NO_RULES, Rules
@@ -46,6 +47,9 @@ from ...domain.usecases.linking.profile_links import ProfileLinks
 from ...domain.usecases.looking.browse_tree import DescribedNames, ListDirectory, ListTree, SearchTree
 from ...domain.usecases.looking.members import FindMember, ListMembers, ReadMember
 from ...domain.usecases.looking.trace_history import TraceHistory
+from ...domain.usecases.notices.deliver import DELIVER, DeliverNotices
+from ...domain.usecases.notices.heartbeat import Beat
+from ...domain.usecases.notices.raise_event import EndEvent, RaiseEvent
 from ...domain.usecases.reading.archive_members import ArchiveMembers
 from ...domain.usecases.reading.examiner import Examiner
 from ...domain.usecases.reading.find_archive import FindArchive, FindByName
@@ -82,15 +86,19 @@ from ...domain.usecases.retention.undelete import HiddenArchives, ShowHidden, Un
 from ...domain.usecases.retention.upkeep import EmptyTrash, PruneProfiles
 from ...domain.usecases.retention.watch_clock import AcceptClock, ReadClockNote, WatchClock
 from ...domain.usecases.watching.brakes import KnownBrakes
-from ...domain.usecases.watching.check_profile import CheckProfile, CheckProfiles, CheckServer, ProfileLook
+from ...domain.usecases.watching.check_profile import CheckProfile, CheckProfiles, CheckServer
+from ...domain.usecases.watching.profile_look import ProfileLook
 from ...domain.usecases.watching.read_metrics import ReadMetrics, TrashSize
+from ...domain.usecases.watching.watch import WATCH, WatchProfiles
 from ..logs import Log, LoggedNotices
+from .advice import advice
 from .jobs import JobPlan, ScrubPlan
+from .notices import NoticeWiring
 from .uploads import UploadLimits, Uploads, uploads_of
 
 
 def _no_rules_to_read() -> int:
-    """For a Tarkeep that was assembled with its rules."""
+    """For a Tarkeep that was assembled with its rules and its channels."""
     return 0
 
 
@@ -167,6 +175,8 @@ class Tarkeep:
     check_profiles: CheckProfiles
     check_server: CheckServer
     read_metrics: ReadMetrics
+    raise_event: RaiseEvent
+    end_event: EndEvent
     traffic: Traffic
     unpacker: Unpacker
     pack: Packer
@@ -175,6 +185,7 @@ class Tarkeep:
     """The limits that *receive* applies inside an archive, for reference; None is no limit."""
     ballast: Ballast = field(factory=MemoryBallast)
     reload_rules: Callable[[], int] = _no_rules_to_read
+    reload_notices: Callable[[], int] = _no_rules_to_read
 
 
 def assemble(
@@ -191,6 +202,7 @@ def assemble(
     names: NameLocks,
     scrub_plan: ScrubPlan,
     figures: Figures,
+    statuses: StatusTable,
     max_bytes: int | None,
     sessions: UploadSessions,
     upload_locks: UploadLocks,
@@ -210,6 +222,7 @@ def assemble(
     clock_notes: ClockNotes | None = None,
     job_plan: JobPlan | None = None,
     ballast: Ballast | None = None,
+    notices: NoticeWiring | None = None,
 ) -> Tarkeep:
     """
     Tarkeep over any adapters. Close its `uploads` before them. Without a *token_store* it is open.
@@ -244,14 +257,32 @@ def assemble(
     apply_prune = ApplyPrune(plan_prune, store, catalog, load_points, rules, clock, names, way_back, ballast, examiner)
     purge_trash = PurgeTrash(store, catalog, records, rules, clock, watch_clock, ballast)
     scrub = scrub_plan.work(store, catalog, hasher, examiner, mend, names, clock, tally)
+    notices = notices or NoticeWiring()
+    look = ProfileLook(
+        store, catalog, load_points, rules, clock, job_plan.table, scrub_plan.table, scrub_plan.every, statuses
+    )
+    check_server = CheckServer(job_plan.table, watch_clock, store, reserve, notices.table)
+    beat = None if notices.heartbeat is None else Beat(notices.heartbeat, job_plan.table, clock, WATCH)
     jobs = job_plan.jobs(
         {
             "prune": PruneProfiles(apply_prune, catalog, rules, clock, audit, watch_clock),
             "purge": EmptyTrash(store, purge_trash, clock, audit),
         },
         {SCRUB: scrub},
+        {
+            WATCH: WatchProfiles(look, check_server, notices.table, ids, notices.in_use),
+            DELIVER: DeliverNotices(
+                notices.table,
+                notices.current,
+                clock,
+                ids,
+                notices.in_use,
+                notices.server,
+                advice,
+                lambda: "" if beat is None else beat(),
+            ),
+        },
     )
-    look = ProfileLook(store, catalog, load_points, rules, clock, job_plan.table, scrub_plan.table, scrub_plan.every)
     ask_for_run, list_runs = AskForRun(jobs, job_plan.table, clock), ListRuns(jobs, job_plan.table)
     return Tarkeep(
         clock=clock,
@@ -322,7 +353,6 @@ def assemble(
         ask_for_scrub=AskForScrub(scrub_plan.table, ask_for_run, list_runs),
         check_profile=CheckProfile(look),
         check_profiles=CheckProfiles(look),
-        check_server=CheckServer(job_plan.table, watch_clock, store, reserve),
         read_metrics=ReadMetrics(
             figures,
             links,
@@ -333,6 +363,9 @@ def assemble(
             tally,
             reserve,
         ),
+        check_server=check_server,
+        raise_event=RaiseEvent(notices.table, clock, ids, notices.in_use),
+        end_event=EndEvent(notices.table, clock, ids, notices.in_use),
         traffic=scrub_plan.traffic,
         unpacker=unpacker,
         pack=pack,

@@ -15,7 +15,7 @@ from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.jobs.job import JobReport, Remark
 from tarkeep.domain.jobs.run import RunCause
 from tarkeep.domain.profiles.rules import ProfileRules, RuleBook
-from tarkeep.domain.usecases.watching.check_profile import ProfileStatus
+from tarkeep.domain.usecases.watching.profile_look import ProfileStatus
 from tarkeep.domain.watching.light import ConcernKind, Light
 from tests.support.archives import make_targz
 from tests.support.assembled import InMemory, offer

@@ -135,7 +135,8 @@ class RunDueJobs:
             run = Run(job.name, 0, cause, now, tries=tries)
             tell(run, error)
         else:
-            tell(run, None)
+            if not job.is_frequent:
+                tell(run, None)
         self._work(job, record, run, go_on, tell)
 
     def _work(self, job: Job, record: JobRecord, run: Run, go_on: GoOn, tell: Tell) -> None:
@@ -152,7 +153,8 @@ class RunDueJobs:
                 self._unwritten[job.name] = known
         else:
             self._write(job, known)
-        tell(ended, bug)
+        if ended.outcome is not RunOutcome.NOTHING or not job.is_frequent:
+            tell(ended, bug)
 
     def _worked(self, job: Job, run: Run, go_on: GoOn) -> tuple[Run, Exception | None]:
         try:

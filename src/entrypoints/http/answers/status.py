@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ....domain.text.times import rfc3339
-from ....domain.usecases.watching.check_profile import ProfileStatus
+from ....domain.usecases.watching.profile_look import ProfileStatus
 from ....domain.watching.light import Concern, ConcernKind, Light, light_of
 
 _ADVICE = {
@@ -19,6 +19,7 @@ _ADVICE = {
     ConcernKind.UNKNOWN: "restore it, and look",
     ConcernKind.CLOCK: "set the clock right if it is wrong, then POST /api/v1/clock/accept",
     ConcernKind.JOB_FAILED: "POST /api/v1/jobs/{job}/run runs it again",
+    ConcernKind.UNDELIVERED: "mend notify.toml, or the other end of the channel",
     ConcernKind.DISK: "free space on the disk, add some, or keep less",
 }
 

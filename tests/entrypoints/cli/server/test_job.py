@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -40,12 +41,14 @@ def host(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Host]:
 
 def test_jobs_are_listed_and_run(host: Host) -> None:
     listed = host.tarkeep("job", "list").stdout.splitlines()
-    assert [line.split("  ")[:2] for line in listed] == [
+    assert [re.split(r"  +", line)[:2] for line in listed] == [
+        ["watch", "every 30 s (UTC)"],
+        ["deliver", "every 30 s (UTC)"],
         ["prune", "0 4 * * * (UTC)"],
         ["purge", "0 5 * * * (UTC)"],
         ["scrub", "0 1 * * * (UTC)"],
     ]
-    assert all(line.endswith("has not run") for line in listed)
+    assert all(line.endswith("has not run") for line in listed[2:])
 
     ran = host.tarkeep("job", "run", "prune", "--wait").stdout
     assert ran == "prune run 1: done; 2 archives of 1 profile moved to the trash\n"
@@ -54,14 +57,17 @@ def test_jobs_are_listed_and_run(host: Host) -> None:
     assert (told["job"], told["outcome"], told["cause"], told["who"]) == ("purge", "nothing", "by-hand", "host")
 
     jobs = [json.loads(line) for line in host.tarkeep("job", "list", "--json").stdout.splitlines()]
-    assert [(job["name"], job["last_run"] and job["last_run"]["outcome"]) for job in jobs] == [
+    assert [(job["name"], job["last_run"] and job["last_run"]["outcome"]) for job in jobs][2:] == [
         ("prune", "done"),
         ("purge", "nothing"),
         ("scrub", None),
     ]
     assert "done; 2 archives of 1 profile" in host.tarkeep("job", "list").stdout
     unknown = host.tarkeep("job", "run", "shred", code=10).stderr
-    assert "there is no job shred; the jobs are prune, purge, scrub; tarkeep job list shows the jobs" in unknown
+    assert (
+        "there is no job shred; the jobs are watch, deliver, prune, purge, scrub; tarkeep job list shows the jobs"
+        in unknown
+    )
 
 
 def test_what_waits_for_a_person_has_its_own_exit_code(tmp_path: Path) -> None:

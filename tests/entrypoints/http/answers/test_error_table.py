@@ -25,6 +25,7 @@ from tarkeep.adapters.memory.catalog import MemoryCatalog
 from tarkeep.adapters.memory.member_records import MemoryMemberRecords
 from tarkeep.adapters.memory.store import MemoryArchiveStore
 from tarkeep.adapters.memory.upkeep.scrub_table import MemoryScrubTable
+from tarkeep.adapters.memory.upkeep.status_table import MemoryStatusTable
 from tarkeep.adapters.memory.upload_sessions import MemoryUploadSessions
 from tarkeep.adapters.process.clock_and_ids import RandomIds, SystemClock
 from tarkeep.adapters.process.hashing import HashlibHasher
@@ -161,6 +162,7 @@ def tarkeep_over(
         names=names or ProcessNameLocks(),
         scrub_plan=ScrubPlan(MemoryScrubTable(list)),
         figures=figures_of(catalog),
+        statuses=MemoryStatusTable(dict),
         max_bytes=1 << 20,
         sessions=MemoryUploadSessions(),
         upload_locks=ProcessUploadLocks(),

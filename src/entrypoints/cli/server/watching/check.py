@@ -33,6 +33,7 @@ _ADVICE = {
     ConcernKind.UNKNOWN.value: "restore it, and look: tarkeep restore {profile}",
     ConcernKind.CLOCK.value: "set the clock right if it is wrong, then run tarkeep clock accept",
     ConcernKind.JOB_FAILED.value: "tarkeep job list shows the jobs, tarkeep job run runs one again",
+    ConcernKind.UNDELIVERED.value: "tarkeep notify test tries the channels; mend notify.toml or the other end",
     ConcernKind.DISK.value: "free space on the disk, add some, or keep less",
 }
 

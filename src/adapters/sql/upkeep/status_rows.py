@@ -1,0 +1,173 @@
+"""What is kept about profiles, in the database of the SQL catalog."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+from attrs import frozen
+from sqlalchemy import bindparam, delete, literal, or_, select
+
+from ....domain.watching.kept_status import KeptStatus
+from ....domain.watching.light import Concern, ConcernKind, Light
+from ....domain.watching.slots import Absence
+from ..rows import Query, Rows, Values, as_written, microseconds, time_of
+from ..schema import EVERYBODY, absences, linked_profiles, profile_status, totals
+from ..statements import Transaction
+
+_Result = TypeVar("_Result")
+_KEPT_ABSENCES = 100
+
+
+class _Read(Protocol):
+    def __call__(self, statement: Query, values: Values) -> Rows: ...
+
+
+class _Write(Protocol):
+    def __call__(self, work: Callable[[Transaction], _Result]) -> _Result: ...
+
+
+@frozen
+class SqlStatusTable:
+    """`StatusTable` in a database, by the queries and the transactions of its catalog."""
+
+    _all: _Read
+    _write: _Write
+
+    def due(self, stamp: str, now: datetime, *, limit: int) -> list[tuple[str, int]]:
+        rows = self._all(_DUE, {"stamp": stamp, "now": microseconds(now), "limit": limit})
+        return [(profile, int(version)) for profile, version in rows]
+
+    def gone(self) -> list[str]:
+        return [profile for (profile,) in self._all(_GONE, {})]
+
+    def keep(self, statuses: Sequence[KeptStatus]) -> None:
+        def replace(transaction: Transaction) -> None:
+            transaction.run_each(_FORGET, [{"of_profile": one.profile} for one in statuses])
+            transaction.run_each(_KEEP, [_values(one) for one in statuses])
+
+        self._write(replace)
+
+    def forget(self, profiles: Collection[str]) -> None:
+        rows: list[Values] = [{"of_profile": profile} for profile in profiles]
+        self._write(lambda transaction: transaction.run_each(_FORGET, rows))
+
+    def all(self) -> list[KeptStatus]:
+        rows = self._all(_ALL, {})
+        with as_written():
+            return [_status(*row) for row in rows]
+
+    def absences(self) -> list[Absence]:
+        return [Absence(time_of(since_us), time_of(until_us)) for since_us, until_us in self._all(_ABSENCES, {})]
+
+    def note_absence(self, absence: Absence) -> None:
+        def note(transaction: Transaction) -> None:
+            since_us = microseconds(absence.since)
+            transaction.run(_DROP_ABSENCE, {"since": since_us})
+            transaction.run(_NOTE_ABSENCE, {"since_us": since_us, "until_us": microseconds(absence.until)})
+            known = transaction.rows(_ABSENCES, {})
+            transaction.run_each(_DROP_ABSENCE, [{"since": since} for since, _ in known[:-_KEPT_ABSENCES]])
+
+        self._write(note)
+
+
+def _values(status: KeptStatus) -> Values:
+    reasons = [(one.kind.value, one.light.value, one.text) for one in status.concerns]
+    return {
+        "profile": status.profile,
+        "version": status.version,
+        "stamp": status.stamp,
+        "worked_out_us": microseconds(status.worked_out_at),
+        "look_us": microseconds(status.look_at),
+        "light": status.light.value,
+        "received_us": microseconds(status.received_at),
+        "restorable_us": None if status.restorable_at is None else microseconds(status.restorable_at),
+        "archives": status.archives,
+        "size_bytes": status.size_bytes,
+        "chain_archives": status.chain_archives,
+        "overdue": status.is_overdue,
+        "braked": status.is_braked,
+        "reasons": msgspec.json.encode(reasons).decode(),
+    }
+
+
+def _status(
+    profile: str,
+    version: int,
+    stamp: str,
+    worked_out_us: int,
+    look_us: int,
+    received_us: int,
+    restorable_us: int | None,
+    archives: int,
+    size_bytes: int,
+    chain_archives: int,
+    overdue: bool,
+    braked: bool,
+    reasons: str,
+) -> KeptStatus:
+    told: list[Any] = msgspec.json.decode(reasons)
+    return KeptStatus(
+        profile,
+        version,
+        stamp,
+        time_of(worked_out_us),
+        time_of(look_us),
+        time_of(received_us),
+        None if restorable_us is None else time_of(restorable_us),
+        archives,
+        int(size_bytes),
+        chain_archives,
+        bool(overdue),
+        bool(braked),
+        tuple(Concern(ConcernKind(kind), Light(light), text) for kind, light, text in told),
+    )
+
+
+_s, _p, _t = profile_status.c, linked_profiles.c, totals.c
+_has_archives = (
+    select(_t.number).where(_t.profile == _p.profile, _t.archives > literal(0)).correlate(linked_profiles).exists()
+)
+_DUE = (
+    select(_p.profile, _p.version)
+    .outerjoin_from(linked_profiles, profile_status, _s.profile == _p.profile)
+    .where(
+        or_(
+            _s.profile.is_(None),
+            _s.version != _p.version,
+            _s.stamp != bindparam("stamp"),
+            _s.look_us <= bindparam("now"),
+        ),
+        _p.profile != literal(EVERYBODY),
+        _has_archives,
+    )
+    .order_by(_p.profile)
+    .limit(bindparam("limit"))
+)
+_GONE = (
+    select(_s.profile)
+    .where(~select(_t.number).where(_t.profile == _s.profile, _t.archives > literal(0)).exists())
+    .order_by(_s.profile)
+)
+_FORGET = delete(profile_status).where(_s.profile == bindparam("of_profile"))
+_KEEP = profile_status.insert().inline()
+_ALL = select(
+    _s.profile,
+    _s.version,
+    _s.stamp,
+    _s.worked_out_us,
+    _s.look_us,
+    _s.received_us,
+    _s.restorable_us,
+    _s.archives,
+    _s.size_bytes,
+    _s.chain_archives,
+    _s.overdue,
+    _s.braked,
+    _s.reasons,
+).order_by(_s.profile)
+_ABSENCES = select(absences.c.since_us, absences.c.until_us).order_by(absences.c.since_us)
+_DROP_ABSENCE = delete(absences).where(absences.c.since_us == bindparam("since"))
+_NOTE_ABSENCE = absences.insert().inline()

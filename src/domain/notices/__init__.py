@@ -1,0 +1,1 @@
+"""What a person is told, to whom it goes, and what is known to have reached them."""

@@ -1,0 +1,1 @@
+"""Use cases that raise alerts, and deliver notices."""

@@ -1,0 +1,90 @@
+"""Who is told of what: notify.toml becomes a plan and channels."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Mapping
+from datetime import UTC, tzinfo
+from pathlib import Path
+
+from attrs import define, field
+
+from ...adapters.cron_lines import CronsimLines
+from ...adapters.filesystem.data_directory import NOTIFY
+from ...adapters.memory.upkeep.notice_table import MemoryNoticeTable
+from ...adapters.notices.apprise_channel import AppriseChannel
+from ...adapters.notices.mail import MailChannel
+from ...adapters.notices.pinned_http import send
+from ...adapters.notices.webhook import WebhookChannel
+from ...domain.errors.settings import InvalidSetting
+from ...domain.notices.routes import NoticePlan, PlanInUse
+from ...domain.ports.system import Clock
+from ...domain.ports.upkeep.notices import Channel, NoticeTable
+from ..settings.notify import ChannelSettings, NotifySettings, SmtpSettings, WebhookSettings, check_url, read_notify
+from ..settings.server import StorageSettings
+
+
+@define(eq=False)
+class NoticeWiring:
+    """The table of notices, the plan in use, and the channels by name, which may be replaced while in use."""
+
+    table: NoticeTable = field(factory=MemoryNoticeTable)
+    in_use: PlanInUse = field(factory=PlanInUse)
+    channels: Mapping[str, Channel] = field(factory=dict)
+    server: str = field(factory=socket.gethostname)
+    heartbeat: Callable[[], None] | None = None
+
+    def use(self, plan: NoticePlan, channels: Mapping[str, Channel]) -> None:
+        """Use these from now on."""
+        self.channels = channels
+        self.in_use.plan = plan
+
+    def current(self) -> Mapping[str, Channel]:
+        """The channels in use."""
+        return self.channels
+
+
+def heartbeat_of(settings: StorageSettings) -> Callable[[], None] | None:
+    """
+    What calls the address of the setting ``heartbeat_url``, which may be a private one; None without it.
+
+    Raises:
+        InvalidSetting: it is no address.
+    """
+    url = settings.heartbeat_url.strip()
+    if not url:
+        return None
+    try:
+        check_url("it", url)
+    except ValueError as error:
+        raise InvalidSetting("heartbeat_url", str(error)) from None
+    return lambda: send(url, {}, allow_private=True)
+
+
+def notice_settings(settings: StorageSettings, zone: tzinfo = UTC) -> NotifySettings:
+    """
+    What notify.toml says; *zone* is that of its cron lines.
+
+    Raises:
+        InvalidSetting: it is missing though it was named, or something in it is not understood.
+    """
+    file: Path = settings.notify or settings.data / NOTIFY
+    return read_notify(file, must_exist=settings.notify is not None, read_cron=CronsimLines().read, zone=zone)
+
+
+def channels_of(told: NotifySettings, clock: Clock) -> Mapping[str, Channel]:
+    """
+    The channels that *told* states.
+
+    Raises:
+        InvalidSetting: what a channel needs is not installed.
+    """
+    return {name: _channel(channel, clock) for name, channel in told.channels.items()}
+
+
+def _channel(told: ChannelSettings, clock: Clock) -> Channel:
+    if isinstance(told, WebhookSettings):
+        return WebhookChannel(told.url, clock, told.secret, told.allow_private, told.format)
+    if isinstance(told, SmtpSettings):
+        return MailChannel(told.host, told.port, told.sender, told.to, told.security, told.user, told.password)
+    return AppriseChannel(told.urls)

@@ -1,0 +1,95 @@
+"""What every `StatusTable` promises."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from attrs import evolve
+
+from tarkeep.domain.archives.archive import ArchiveState
+from tarkeep.domain.ports.catalog import Catalog
+from tarkeep.domain.ports.upkeep.statuses import StatusTable
+from tarkeep.domain.watching.kept_status import KeptStatus
+from tarkeep.domain.watching.light import Concern, ConcernKind, Light
+from tarkeep.domain.watching.slots import Absence
+from tests.support.archives import NOON, make_archive
+
+HOUR = timedelta(hours=1)
+STAMP = "stamp"
+
+
+def status(profile: str, version: int) -> KeptStatus:
+    concern = Concern(ConcernKind.OVERDUE, Light.RED, "an archive was to come", "any")
+    return KeptStatus(profile, version, STAMP, NOON, NOON + HOUR, NOON, None, 3, 10**12, 2, True, False, (concern,))
+
+
+class StatusTableContract:
+    """A *table* over the profiles of the *catalog*."""
+
+    @pytest.fixture
+    def catalog(self) -> Catalog:
+        raise NotImplementedError
+
+    @pytest.fixture
+    def table(self, catalog: Catalog) -> StatusTable:
+        raise NotImplementedError
+
+    def test_a_profile_is_due_until_its_status_is_kept(self, catalog: Catalog, table: StatusTable) -> None:
+        catalog.adopt([make_archive(profile="a"), make_archive(profile="b")])
+        due = table.due(STAMP, NOON, limit=10)
+        assert [profile for profile, _ in due] == ["a", "b"]
+        assert table.due(STAMP, NOON, limit=1) == due[:1]
+
+        kept = [status(profile, version) for profile, version in due]
+        table.keep(kept)
+
+        assert table.due(STAMP, NOON, limit=10) == []
+        assert [evolve(one, concerns=()) for one in table.all()] == [evolve(one, concerns=()) for one in kept]
+        assert [concern.text for one in table.all() for concern in one.concerns] == ["an archive was to come"] * 2
+
+    def test_it_is_due_again_when_something_changed(self, catalog: Catalog, table: StatusTable) -> None:
+        """Its archives, what the stamp stands for, or the time."""
+        catalog.adopt([make_archive(profile="a")])
+        ((profile, version),) = table.due(STAMP, NOON, limit=10)
+        table.keep([status(profile, version)])
+
+        assert table.due("another", NOON, limit=10) == [(profile, version)]
+        assert table.due(STAMP, NOON + HOUR, limit=10) == [(profile, version)]
+        catalog.mark(make_archive(profile="a").id, ArchiveState.DAMAGED)
+        ((again, newer),) = table.due(STAMP, NOON, limit=10)
+        assert (again, newer > version) == (profile, True)
+        table.keep([status(profile, newer)])
+        table.forget([profile])
+        assert table.due(STAMP, NOON, limit=10) == [(profile, newer)]
+        assert table.all() == []
+
+    def test_a_profile_without_archives_is_gone(self, catalog: Catalog, table: StatusTable) -> None:
+        catalog.adopt([make_archive(profile="a")])
+        table.keep([status("a", 1)])
+        assert table.gone() == []
+        catalog.mark(make_archive(profile="a").id, ArchiveState.TRASHED)
+
+        assert table.gone() == ["a"]
+        assert table.due(STAMP, NOON, limit=10) == []
+
+    def test_a_catalog_made_anew_has_no_statuses(self, catalog: Catalog, table: StatusTable) -> None:
+        """The versions of its profiles begin anew."""
+        catalog.adopt([make_archive(profile="a")])
+        ((profile, version),) = table.due(STAMP, NOON, limit=10)
+        table.keep([status(profile, version)])
+        catalog.replace([make_archive(profile="a")])
+        assert [profile for profile, _ in table.due(STAMP, NOON, limit=10)] == ["a"]
+
+    def test_absences_are_kept_in_order(self, catalog: Catalog, table: StatusTable) -> None:
+        later, earlier = Absence(NOON + HOUR, NOON + 2 * HOUR), Absence(NOON, NOON + HOUR / 2)
+        table.note_absence(later)
+        table.note_absence(earlier)
+        assert table.absences() == [earlier, later]
+        longer = Absence(NOON, NOON + HOUR / 3)
+        table.note_absence(longer)
+        catalog.replace([])
+        assert table.absences() == [longer, later]
+        for number in range(120):
+            table.note_absence(Absence(NOON + (3 + 2 * number) * HOUR, NOON + (4 + 2 * number) * HOUR))
+        assert len(table.absences()) == 100
