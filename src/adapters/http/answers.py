@@ -10,6 +10,7 @@ import urllib3
 
 from ...domain.archives.archive import ArchiveState, BackupArchive, Contents, Kind
 from ...domain.archives.inventory import SyncReport, TypeReport
+from ...domain.errors.retention import ArchiveRemoved
 from ...domain.identity.archive_id import ArchiveId, BackupType
 from ...domain.identity.digests import Digests
 from .told import Told, label
@@ -74,4 +75,17 @@ def read_report(types: Told) -> SyncReport:
             for type in BackupType
             for its in (types.object(type.value),)
         }
+    )
+
+
+def removed_archive(told: Told) -> ArchiveRemoved:
+    """What a server says of an archive that it removed."""
+    return ArchiveRemoved(
+        told.text("archive"),
+        told.text("sha256"),
+        told.time("removed_at") if told.has("removed_at") else None,
+        told.text("plan") if told.has("plan") else "",
+        told.texts("reasons"),
+        told.time("keep_until") if told.has("keep_until") else None,
+        told.time("purged_at") if told.has("purged_at") else None,
     )

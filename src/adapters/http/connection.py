@@ -32,7 +32,7 @@ from ...domain.errors.uploads import UploadGone, UploadNotFound
 from ...domain.identity.invalid import InvalidDigest, InvalidName
 from ...domain.tarkeep_error import TarkeepError
 from ...domain.text.lack_counts import Counts
-from .answers import cause_of, point_text, reason_of
+from .answers import cause_of, point_text, reason_of, removed_archive
 from .proxy_page import said_by_proxy
 from .refusal import PASSING, HttpRefusal
 from .spoken_scheme import says_https, wrong_scheme
@@ -220,6 +220,8 @@ class HttpConnection:
                 return UploadNotFound(target.rpartition("/")[2])
             case (410, "gone"):
                 return UploadGone(target.rpartition("/")[2], detail)
+            case (410, "removed") if told.has("archive"):
+                return removed_archive(told)
             case (409, "offset-mismatch"):
                 return UploadMoved(target.rpartition("/")[2], told.count("upload_offset"))
             case (409, "parent-mismatch"):

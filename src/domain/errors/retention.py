@@ -9,18 +9,44 @@ from attrs import define
 from ..identity.archive_id import ArchiveId
 from ..tarkeep_error import TarkeepError
 from ..text.counted import counted
-from ..text.times import rfc3339
+from ..text.times import minute, rfc3339
 from .archives import ArchiveNotFound
 
 
 @define
 class ArchiveRemoved(ArchiveNotFound):
-    """The archive was stored, and was removed by the policy of its profile. *sha256* is that of its bytes."""
+    """
+    The archive was stored, and was removed by the policy of its profile. *sha256* is that of its bytes.
+
+    It was removed at *removed_at* by *plan*, a digest, for these *reasons*; None and empty if that is not known. It is
+    in the trash until *keep_until* at least, unless its bytes were removed for good at *purged_at*.
+    """
 
     sha256: str
+    removed_at: datetime | None = None
+    plan: str = ""
+    reasons: tuple[str, ...] = ()
+    keep_until: datetime | None = None
+    purged_at: datetime | None = None
+
+    @property
+    def is_in_trash(self) -> bool:
+        """Whether it is known to be in the trash, and can be brought back."""
+        return self.keep_until is not None and self.purged_at is None
 
     def __str__(self) -> str:
-        return f"the archive {self.name} was removed by the retention policy of its profile"
+        told = f"the archive {self.name} was removed by the retention policy of its profile"
+        if self.removed_at is not None:
+            told += f" on {minute(self.removed_at)}"
+        if self.plan:
+            told += f", plan {self.plan[:12]}"
+        if self.reasons:
+            told += f": {'; '.join(self.reasons)}"
+        if self.purged_at is not None:
+            return f"{told}; its bytes were removed for good on {minute(self.purged_at)}"
+        if self.keep_until is not None:
+            return f"{told}; it is in the trash until {minute(self.keep_until)} at least"
+        return told
 
 
 @define

@@ -20,6 +20,11 @@ def rfc3339(moment: datetime) -> str:
     return moment.isoformat()[: -len("+00:00")] + "Z"
 
 
+def minute(moment: datetime) -> str:
+    """*moment* in UTC, to the minute, such as ``2026-11-30 04:00Z``."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%MZ}"
+
+
 def in_zone(at: datetime, zone: tzinfo) -> datetime:
     """*at* in *zone*; at the ends of the calendar, in UTC."""
     try:

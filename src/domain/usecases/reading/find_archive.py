@@ -10,10 +10,11 @@ from attrs import frozen
 from ...access.tokens import Principal
 from ...archives.archive import BackupArchive
 from ...errors.archives import AmbiguousName, AmbiguousType, ArchiveNotFound
-from ...errors.retention import ArchiveRemoved
 from ...identity.archive_id import ArchiveId, BackupType
 from ...ports.catalog import Catalog
+from ...ports.store import ArchiveStore
 from ..access.visible import VisibleProfiles
+from .removed_archives import check_not_removed
 
 
 @frozen
@@ -22,6 +23,7 @@ class FindArchive:
 
     catalog: Catalog
     visible: VisibleProfiles
+    store: ArchiveStore
 
     def __call__(
         self,
@@ -57,8 +59,7 @@ class FindArchive:
         try:
             return self.catalog.find(id)
         except ArchiveNotFound:
-            for removed in self.catalog.removed(id.profile, id.type, [id.name]):
-                raise ArchiveRemoved(str(id), removed.sha256 or "") from None
+            check_not_removed(id, self.catalog, self.store)
             raise
 
 
@@ -67,12 +68,14 @@ class FindByName:
     """Look an archive of one profile up by its name."""
 
     catalog: Catalog
+    store: ArchiveStore
 
     def __call__(self, profile: str, types: Sequence[BackupType], name: str) -> BackupArchive:
         """
         The archive of *profile* with that name and one of *types*.
 
         Raises:
+            ArchiveRemoved: the only one with that name and type was removed by the profile's policy.
             ArchiveNotFound: no archive has that name and type.
             AmbiguousType: archives of several types have that name.
         """
@@ -81,6 +84,8 @@ class FindByName:
             with suppress(ArchiveNotFound):
                 found.append(self.catalog.find(ArchiveId(profile, type, name)))
         if not found:
+            for type in types:
+                check_not_removed(ArchiveId(profile, type, name), self.catalog, self.store)
             raise ArchiveNotFound(f"{profile}/{types[0].value + '/' if len(types) == 1 else ''}{name}")
         if len(found) > 1:
             raise AmbiguousType(name, tuple(archive.id.type for archive in found))

@@ -21,10 +21,10 @@ from attrs import define, frozen
 
 from ...archives.archive import ArchiveState, BackupArchive
 from ...errors.archives import ArchiveCorrupt
-from ...errors.retention import ArchiveRemoved
 from ...identity.archive_id import ArchiveId, BackupType
 from ...names.columns import Headers, Spans
 from ...ports.catalog import Catalog
+from ...ports.store import ArchiveStore
 from ...ports.system import InUse
 from ...ports.unpacking import NOT_YET, NotYet, UnpackedArchive, Unpacker
 from ...tar.members import MemberRecord
@@ -34,6 +34,7 @@ from ...tar.write_headers import as_directory, as_hard_link, data_of, drop_times
 from ...trees.tree import Taken
 from ..reading.archive_members import ArchiveMembers
 from ..reading.examiner import Examiner
+from ..reading.removed_archives import check_not_removed
 from .early_links import EarlyLinks, early_links
 from .open_point import OpenedPoint
 
@@ -72,6 +73,7 @@ class RestoreTar:
     examiner: Examiner
     in_use: InUse
     catalog: Catalog
+    store: ArchiveStore
 
     def __call__(self, opened: OpenedPoint, path: bytes = b"", *, allow_gaps: bool = False) -> Iterator[bytes]:
         """
@@ -102,7 +104,7 @@ class RestoreTar:
             names.setdefault((id.profile, id.type), []).append(id.name)
         for (profile, type), asked in names.items():
             for removed in self.catalog.removed(profile, type, asked):
-                raise ArchiveRemoved(str(ArchiveId(profile, type, removed.name)), removed.sha256 or "")
+                check_not_removed(ArchiveId(profile, type, removed.name), self.catalog, self.store)
 
     def _pieces(self, opened: OpenedPoint, below: bytes) -> Iterator[Piece]:
         kept: list[bytes] = []

@@ -15,7 +15,7 @@ from attrs import evolve, frozen
 
 from ...archives import sidecar
 from ...archives.archive import BackupArchive
-from ...errors.archives import AlreadyPublished, SnapshotConflict, SnapshotNotFound
+from ...errors.archives import AlreadyPublished, ArchiveNotFound, SnapshotConflict, SnapshotNotFound
 from ...identity.archive_id import ArchiveId
 from ...identity.invalid import DigestMismatch
 from ...ports.catalog import Catalog
@@ -25,6 +25,7 @@ from ...ports.store import ArchiveReader, ArchiveStore, Block
 from ...tarkeep_error import TarkeepError
 from ...uploads import ChecksumAlgorithm
 from ..reading.hashed import HashedReader
+from ..reading.removed_archives import check_not_removed
 
 
 def snapshot_digest(store: ArchiveStore, id: ArchiveId, hasher: Hasher) -> str:
@@ -55,11 +56,16 @@ class KeepSnapshot:
         through.
 
         Raises:
+            ArchiveRemoved: it was removed by the policy of its profile.
             ArchiveNotFound: no archive is stored under *id*.
             DigestMismatch: the sender of the archive declared another digest.
             SnapshotConflict: another snapshot file is already kept with it.
         """
-        archive = self.catalog.find(id)
+        try:
+            archive = self.catalog.find(id)
+        except ArchiveNotFound:
+            check_not_removed(id, self.catalog, self.store)
+            raise
         running = self.hasher.checksum(ChecksumAlgorithm.SHA256)
         # if the digest is known, only the right file is accepted, so a different kept file must be damaged
         is_known = archive.lineage.snapshot_after is not None

@@ -12,13 +12,14 @@ from datetime import datetime
 from attrs import evolve, frozen
 
 from ...errors.archives import AlreadyPublished, ArchiveNotFound
-from ...errors.retention import ArchiveRemoved, HoldExists, HoldNotFound, LockEarlier, MarksUnreadable, TimeIsOver
+from ...errors.retention import HoldExists, HoldNotFound, LockEarlier, MarksUnreadable, TimeIsOver
 from ...identity.archive_id import ArchiveId
 from ...ports.catalog import Catalog
 from ...ports.store import ArchiveStore
 from ...ports.system import Clock
 from ...retention import marks
 from ...retention.marks import Hold, Marks
+from ..reading.removed_archives import check_not_removed
 
 
 def change_marks(id: ArchiveId, change: Callable[[Marks], Marks], store: ArchiveStore, catalog: Catalog) -> Marks:
@@ -31,7 +32,7 @@ def change_marks(id: ArchiveId, change: Callable[[Marks], Marks], store: Archive
         MarksUnreadable: its marks are damaged.
         Any error that *change* raises.
     """
-    _check_is_stored(id, catalog)
+    _check_is_stored(id, catalog, store)
     return rewrite_marks(id, change, store)
 
 
@@ -52,12 +53,11 @@ def rewrite_marks(id: ArchiveId, change: Callable[[Marks], Marks], store: Archiv
         return new
 
 
-def _check_is_stored(id: ArchiveId, catalog: Catalog) -> None:
+def _check_is_stored(id: ArchiveId, catalog: Catalog, store: ArchiveStore) -> None:
     try:
         catalog.find(id)
     except ArchiveNotFound:
-        for removed in catalog.removed(id.profile, id.type, [id.name]):
-            raise ArchiveRemoved(str(id), removed.sha256 or "") from None
+        check_not_removed(id, catalog, store)
         raise
 
 
@@ -76,7 +76,7 @@ class ReadMarks:
             ArchiveRemoved: it was removed by the policy of its profile.
             ArchiveNotFound: it is not stored.
         """
-        _check_is_stored(id, self.catalog)
+        _check_is_stored(id, self.catalog, self.store)
         return marks.decode(self.store.marks(id))
 
 

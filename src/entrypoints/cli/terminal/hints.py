@@ -7,6 +7,9 @@ none.
 
 from __future__ import annotations
 
+import shlex
+from datetime import datetime
+
 from ....domain.errors.access import TokenNotFound
 from ....domain.errors.archives import ArchiveNotFound, NameConflict, ProfileNotFound
 from ....domain.errors.capacity import CatalogBusy, CatalogDamaged
@@ -33,6 +36,7 @@ from ....domain.errors.client import (
     UnsafeMembers,
 )
 from ....domain.errors.content import TooLarge
+from ....domain.errors.retention import ArchiveRemoved
 from ....domain.errors.settings import CatalogLacks, CatalogStaysDamaged, NotARegularFile
 from ....domain.tarkeep_error import TarkeepError
 
@@ -90,6 +94,11 @@ def hint(error: TarkeepError) -> str:
             return f"name another folder with --{purpose.value}"
         case DumpTooLarge(setting=setting):
             return f"raise {setting} on the server, or leave something out with --exclude"
+        case ArchiveRemoved(is_in_trash=True, name=name):
+            profile, _, label = name.partition("/")
+            return f"tarkeep trash undelete {shlex.join([profile, label])} on the server brings it back"
+        case ArchiveRemoved(purged_at=datetime()):
+            return "tarkeep points shows what can be restored"
         case NameConflict(existing_sha256=None):
             return "run tarkeep rebuild"
         case NameConflict():

@@ -229,8 +229,16 @@ def _extras(error: TarkeepError) -> dict[str, object]:
             return {"protections": list(protections)}
         case MemberUnreadable(at=at):
             return {"offset": at}
-        case ArchiveRemoved(sha256=sha256):
-            return {"sha256": sha256}
+        case ArchiveRemoved(name=name, sha256=sha256):
+            return {
+                "archive": name,
+                "sha256": sha256,
+                "removed_at": error.removed_at and rfc3339(error.removed_at),
+                "plan": error.plan or None,
+                "reasons": list(error.reasons),
+                "keep_until": error.keep_until and rfc3339(error.keep_until),
+                "purged_at": error.purged_at and rfc3339(error.purged_at),
+            }
         case PlanChanged(present=present):
             return {"plan": present}
         case PrunePaused(reasons=reasons, may_be_approved=may_be_approved):

@@ -32,7 +32,9 @@ def way_out(error: TarkeepError) -> str:
             return "run tarkeep rebuild on the server"
         case NameConflict():
             return _ANOTHER_NAME
-        case ArchiveRemoved():
+        case ArchiveRemoved(is_in_trash=True):
+            return "POST .../undelete brings it back, with a token of the scope prune"
+        case ArchiveRemoved(purged_at=None):
             return "GET /api/v1/trash lists what can be brought back"
         case HoldExists():
             return "use another name, or release that hold first"

@@ -30,6 +30,7 @@ from ..answers.archives import archive_reference, link_json
 from ..answers.problems import Problem
 from ..context import Context, answer_json
 from ..edge.access import GuardedRoute, get, needs
+from ..edge.guard import principal_of
 from ..requests.parameters import whole_number
 from .chains import PROFILE, requested_archive, requested_profile
 
@@ -120,6 +121,7 @@ async def show_point(request: Request) -> Response:
     context, id = Context.of(request), requested_archive(request)
 
     def answer() -> dict[str, object]:
+        context.tarkeep.find_archive(id.type, id.name, id.profile, principal=principal_of(request))
         point = context.tarkeep.load_points(id.profile).point(id)
         told: dict[str, object] = msgspec.to_builtins(
             _point(point.archive, point.link, point.standing, point.obstacles, point.doubts)

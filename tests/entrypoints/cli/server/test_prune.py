@@ -344,3 +344,25 @@ def test_the_brake_is_shown_and_released(tmp_path: Path) -> None:
     damaged.unlink()
     host.tarkeep("brake", "release", "laptop", "--to", "FULL/none.tar.gz", code=10)
     host.tarkeep("brake", "show", "nobody", code=10)
+
+
+def test_a_client_that_asks_for_a_removed_point_is_told_how_it_comes_back(tmp_path: Path) -> None:
+    """In words of the command line; once its bytes are gone for good, no way back is promised."""
+    host = Host(tmp_path / "data", tmp_path / "rules.toml")
+    host.rules.write_text(RULES + 'trash_for = "0d"\n')
+    with live_server(host.data, "--profiles", str(host.rules)) as server:
+        fill(server)
+        host.tarkeep("prune", "apply", "laptop")
+        client = {"TARKEEP_SERVER": str(server.url), "TARKEEP_PROFILE": "laptop"}
+        at = ("--at", "FULL/a.tar.gz")
+        for words in (("restore", "laptop", "--into", "there", *at), ("ls", "laptop", *at)):
+            told = host.tarkeep(*words, code=10, environment=client).stderr
+            assert "laptop/FULL/a.tar.gz was removed by the retention policy of its profile on 20" in told
+            assert "no rule reaches back to it; it is in the trash until" in told
+            assert "tarkeep trash undelete laptop FULL/a.tar.gz on the server brings it back" in told
+            assert "POST" not in told
+        host.tarkeep("job", "run", "purge")
+
+        told = host.tarkeep("ls", "laptop", *at, code=10, environment=client).stderr
+        assert "its bytes were removed for good on 20" in told
+        assert "undelete" not in told

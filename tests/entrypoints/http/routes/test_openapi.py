@@ -256,6 +256,8 @@ EVERY_ERROR = [
     ArchiveProtected(ID, ("hold audit: the audit of 2026",)),
     SnapshotNotFound(ID),
     ArchiveRemoved(str(ID), SHA256),
+    ArchiveRemoved(str(ID), SHA256, NOON, SHA256, ("no rule wants it",), NOON),
+    ArchiveRemoved(str(ID), SHA256, NOON, SHA256, ("no rule wants it",), NOON, NOON),
     PlanChanged("laptop", SHA256, SHA256[::-1]),
     PrunePaused("laptop", ("9 archives of 10 would go at once",), may_be_approved=True),
     NotInTrash(ID),

@@ -256,3 +256,54 @@ def test_damaged_marks_stop_pruning_until_their_file_is_mended(desk: Desk) -> No
     file.unlink()
 
     assert desk.client.get(url + "/brake", headers=desk.token()).json()["unreadable"] == []
+
+
+AT = (
+    "restore.tar?at=FULL/a.tar.gz",
+    "restore.tar.gz?at=a.tar.gz",
+    "plan?at=FULL/a.tar.gz",
+    "plan?at=FULL/a.tar.gz&format=sh",
+    "tree?at=FULL/a.tar.gz",
+    "find?name=a*&at=FULL/a.tar.gz",
+    "gaps?at=FULL/a.tar.gz",
+    "points/FULL/a.tar.gz",
+    "archives/FULL/a.tar.gz",
+    "archives/FULL/a.tar.gz/members",
+    "archives/FULL/a.tar.gz/snapshot",
+)
+
+
+@pytest.mark.parametrize("path", AT)
+def test_whoever_asks_for_a_removed_point_learns_when_and_why_it_went(desk: Desk, path: str) -> None:
+    """And how it comes back, as long as it can; by every route that takes an archive."""
+    desk.send("a.tar.gz", "b.tar.gz")
+    plan = desk.plan()["plan"]
+    desk.prune().raise_for_status()
+    desk.client.headers.update(desk.token())
+
+    answer = desk.client.get(f"/api/v1/profiles/laptop/{path}")
+
+    assert answer.status_code == 410, answer.text
+    told = answer.json()
+    assert (told["code"], told["archive"], told["plan"]) == ("removed", "laptop/FULL/a.tar.gz", plan)
+    assert (told["reasons"], told["purged_at"]) == (["no rule reaches back to it"], None)
+    assert told["removed_at"] < told["keep_until"]
+    assert f"plan {plan[:12]}: no rule reaches back to it; it is in the trash until" in told["detail"]
+    assert "POST .../undelete brings it back" in told["detail"]
+
+
+def test_a_snapshot_file_for_a_removed_archive_is_refused_likewise(desk: Desk) -> None:
+    desk.send("a.tar.gz", "b.tar.gz")
+    desk.prune().raise_for_status()
+    url = "/api/v1/profiles/laptop/archives/FULL/a.tar.gz/snapshot"
+
+    answer = desk.client.put(url, content=b"snapshot", headers=desk.token())
+
+    assert (answer.status_code, answer.json()["code"]) == (410, "removed")
+
+
+def test_what_was_never_there_is_not_called_removed(desk: Desk) -> None:
+    desk.send("a.tar.gz")
+    answer = desk.client.get("/api/v1/profiles/laptop/restore.tar?at=FULL/none.tar.gz", headers=desk.token())
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "not-found")
