@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from tarkeep.adapters.filesystem.archive_store import FilesystemArchiveStore
 from tarkeep.adapters.process.clock_and_ids import RandomIds
-from tarkeep.domain.archives.archive import BackupArchive, Contents, Kind
+from tarkeep.domain.archives.archive import BackupArchive, Contents, Kind, Lineage, Offer
 from tarkeep.domain.chains.link import Evidence, Link
 from tarkeep.domain.chains.standing import PlacedArchive, placed
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
@@ -18,10 +19,13 @@ from tarkeep.domain.profiles.retention_policy import Every, KeepRule, RetentionP
 from tarkeep.domain.retention import trash_note
 from tarkeep.domain.retention.prune_plan import plan_prune, without_young
 from tarkeep.domain.retention.trash_note import TrashNote
+from tarkeep.entrypoints.wiring.tarkeep import Tarkeep
 
 from .measure import Measure, apart, cpu_seconds, made
+from .nights import NIGHTLY, night, opened
 
 PROFILES = 100
+_WEEK = 7
 CHAIN = 30
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
 POLICY = RetentionPolicy(
@@ -33,6 +37,12 @@ POLICY = RetentionPolicy(
         KeepRule(Every.YEAR, None),
     )
 )
+_RULES = """
+["*".retention]
+minimum_age = "0d"
+keep_last = 3
+keep_daily = 5
+"""
 _DIGESTS = Digests("0" * 32, "0" * 64)
 
 
@@ -67,6 +77,54 @@ def _decisions(profiles: int, archives: int) -> float:
 
 def _planning(profiles: int, _folder: Path, archives: int) -> float:
     return apart(_decisions, profiles, archives)
+
+
+def _with_nights(profiles: int, archives: int, declared: bool, data: Path) -> None:
+    """Real archives, a FULL each week and INC after INC in each profile, linked as the first question leaves them."""
+    (data / "profiles.toml").write_text(_RULES)
+    with opened(data) as tarkeep:
+        for profile in _names(profiles):
+            for number in range(archives // profiles):
+                _receive(tarkeep, profile, number, declared=declared)
+            tarkeep.plan_prune(profile)
+
+
+def _receive(tarkeep: Tarkeep, profile: str, number: int, *, declared: bool) -> None:
+    since_full = number % _WEEK
+    lineage = Lineage()
+    if declared:  # what the client of this project sends along
+        lineage = Lineage(
+            snapshot_before=_snapshot(number - 1) if since_full else None, snapshot_after=_snapshot(number)
+        )
+    type = BackupType.INC if since_full else BackupType.FULL
+    id = ArchiveId(profile, type, f"night{number:05}.tar.gz")
+    offer = Offer(id, taken_at=NOW + (number - 2_000) * NIGHTLY, lineage=lineage)
+    tarkeep.receive(offer, iter([night(since_full, 3)]))
+
+
+def _snapshot(number: int) -> str:
+    return hashlib.sha256(b"%d" % number).hexdigest()
+
+
+def _names(profiles: int) -> list[str]:
+    return [f"machine-{number}" for number in range(profiles)]
+
+
+def _read_and_planned(profiles: int, data: Path) -> float:
+    with opened(data) as tarkeep:
+
+        def plan() -> None:
+            for profile in _names(profiles):
+                if not tarkeep.plan_prune(profile).removed:
+                    raise AssertionError(f"the plan of {profile} removes nothing, so it was not worth measuring")
+
+        return cpu_seconds(plan)
+
+
+def _planning_with_reading(profiles: int, declared: bool, folder: Path, archives: int) -> float:
+    data = folder / f"plans-{profiles}-{archives}-{'declared' if declared else 'inferred'}"
+    made(data, partial(_with_nights, profiles, archives, declared))
+    return apart(_read_and_planned, profiles, data)
 
 
 def _fill(data: Path) -> None:
@@ -111,6 +169,19 @@ MEASURES = (
         (10_000, 30_000, 100_000),
         partial(_planning, PROFILES),
         limit=0.5,
+    ),
+    Measure(
+        f"prune plans of {PROFILES} profiles, with reading",
+        "archives",
+        (3_000, 10_000, 30_000),
+        partial(_planning_with_reading, PROFILES, True),
+        limit=0.9,  # 3 s for 100,000
+    ),
+    Measure(
+        "the same where no parent was declared, so that all are linked again without what goes",
+        "archives",
+        (3_000, 10_000, 30_000),
+        partial(_planning_with_reading, PROFILES, False),
     ),
     Measure("prune plan of one profile, decisions alone", "archives", (1_000, 3_000, 10_000), partial(_planning, 1)),
     Measure("moving to the trash, elapsed", "archives", (100, 300, 1_000), _trashing, limit=3.0),

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import random
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
+from tarkeep.domain.chains.standing import PlacedArchive
 from tarkeep.entrypoints.settings.server import StorageSettings
 from tarkeep.entrypoints.wiring.tarkeep import Tarkeep
 from tests.support.drawn_chains import Sent, by_hand, by_tar
@@ -67,6 +68,17 @@ def test_all_answers_agree(server: tuple[httpx2.Client, Tarkeep], part: int) -> 
             agree(client, base, label, point)
         places = tarkeep.load_points(f"chain-{seed}").page(limit=100).places
         assert list(places) == tarkeep.links.in_memory(f"chain-{seed}")
+        for lacks in without_some(places):  # what is known of the rest makes no difference
+            anew = tarkeep.links.in_memory(f"chain-{seed}", **lacks)
+            assert tarkeep.links.in_memory(f"chain-{seed}", **lacks, before=places) == anew, (seed, lacks)
+
+
+def without_some(places: Sequence[PlacedArchive]) -> Iterator[dict[str, Any]]:
+    """Each of the archives alone, and all but the last of them, missing or in the trash."""
+    ids = [place.archive.id for place in places]
+    for gone in (*([id] for id in ids), ids[:-1]):
+        yield {"without": gone}
+        yield {"trashed": gone}
 
 
 def agree(client: httpx2.Client, base: str, label: str, point: dict[str, Any]) -> None:

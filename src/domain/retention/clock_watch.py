@@ -22,6 +22,9 @@ ABSENCE = timedelta(days=30)
 """A server that was away longer asks whether the time is right."""
 
 
+_MOMENT = timedelta(seconds=5)
+
+
 @frozen
 class ClockNote:
     """
@@ -70,6 +73,13 @@ def at_tick(note: ClockNote, now: datetime, before: datetime, passed: timedelta)
     direction = "ahead" if jump > timedelta() else "back"
     doubt = f"the clock jumped {direction} by {_length(abs(jump))}, to {_shown(now)}"
     return evolve(note, seen_at=now, doubt=doubt)
+
+
+def is_as_good(kept: ClockNote, note: ClockNote) -> bool:
+    """Whether *kept* will do in place of *note*: they differ in nothing but a moment."""
+    if kept.seen_at is None or note.seen_at is None or evolve(kept, seen_at=note.seen_at) != note:
+        return False
+    return timedelta() <= note.seen_at - kept.seen_at < _MOMENT
 
 
 def _shown(moment: datetime) -> str:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tarkeep.domain.retention.clock_watch import ClockNote, accepted, at_start, at_tick
+from tarkeep.domain.retention.clock_watch import ClockNote, accepted, at_start, at_tick, is_as_good
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -91,3 +91,14 @@ def test_a_jump(jump: timedelta, said: str) -> None:
     note = at_tick(ClockNote(), NOW, NOW - MINUTE - jump, MINUTE)
 
     assert note == ClockNote(NOW, f"the clock jumped {said}, to 2026-11-29T12:00:00Z")
+
+
+def test_a_note_of_a_moment_ago_will_do_unless_it_says_something_else() -> None:
+    now, second = ClockNote(NOW, "doubt", NOW), timedelta(seconds=1)
+
+    assert is_as_good(ClockNote(NOW - 4 * second, "doubt", NOW), now)
+    assert not is_as_good(ClockNote(NOW - 5 * second, "doubt", NOW), now)
+    assert not is_as_good(ClockNote(NOW + second, "doubt", NOW), now)
+    assert not is_as_good(ClockNote(NOW, "", NOW), now)
+    assert not is_as_good(ClockNote(NOW, "doubt"), now)
+    assert not is_as_good(ClockNote(), now)

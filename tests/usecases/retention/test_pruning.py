@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterable
 from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -817,9 +817,14 @@ class _Dependent:
     other: ArchiveId
 
     def in_memory(
-        self, profile: str, *, without: Container[ArchiveId] = (), trashed: Container[ArchiveId] = ()
+        self,
+        profile: str,
+        *,
+        without: Container[ArchiveId] = (),
+        trashed: Container[ArchiveId] = (),
+        before: Iterable[PlacedArchive] = (),
     ) -> list[PlacedArchive]:
-        places = self.links.in_memory(profile, without=without, trashed=trashed)
+        places = self.links.in_memory(profile, without=without, trashed=trashed, before=before)
         if self.other not in trashed:
             return places
         orphan = Link(self.id, None, Evidence.ORPHAN, "judged otherwise")

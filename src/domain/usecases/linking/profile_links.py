@@ -7,7 +7,7 @@ works on a profile; another one waits, and then finds the work done.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 
@@ -45,6 +45,7 @@ MERGED = 2
 """Points merged for one received archive, at most."""
 
 _ALL = 1 << 40
+_NO_SEEN: Mapping[ArchiveId, Seen] = {}
 _NOT_SEEN = Seen(unseen="they cannot be read now")
 _NOTHING_ASKED = Asked()
 
@@ -110,11 +111,19 @@ class ProfileLinks:
         return self.comparing(self.members)(child, parent)
 
     def in_memory(
-        self, profile: str, *, without: Container[ArchiveId] = (), trashed: Container[ArchiveId] = ()
+        self,
+        profile: str,
+        *,
+        without: Container[ArchiveId] = (),
+        trashed: Container[ArchiveId] = (),
+        before: Iterable[PlacedArchive] = (),
     ) -> list[PlacedArchive]:
         """
         The places of all archives of *profile* in order, worked out from scratch and not kept; as if those *without*
         did not exist, and those *trashed* were in the trash.
+
+        *before* are places with everybody there. A point that still restores from the same archives by the same links
+        shows what it showed, and its names are not looked at again.
         """
         entries = [
             evolve(archive, state=ArchiveState.TRASHED) if archive.id in trashed else archive
@@ -126,7 +135,9 @@ class ProfileLinks:
         links = link_archives(entries, self.rules.of(profile), comparing, comparing.overruled, comparing.carries)
         links = {id: with_own(link, comparing.alone(archives[id])) for id, link in links.items()}
         found = placed((archives[id], link) for id, link in links.items())
-        seen = self._with_seen(found, {}, self.seeing(self.members), in_memory=True)
+        seen = self._with_seen(
+            found, {}, self.seeing(self.members), in_memory=True, unchanged=_unchanged(found, before)
+        )
         return [seen[id] for id in links]
 
     def _is_done(self, profile: str, state: LinkState) -> bool:
@@ -218,9 +229,11 @@ class ProfileLinks:
         seeing: Seeing,
         *,
         in_memory: bool = False,
+        unchanged: Mapping[ArchiveId, Seen] = _NO_SEEN,
     ) -> dict[ArchiveId, PlacedArchive]:
         """
-        *found*, parents first, with what the names of each point show; *known* are their parents outside of *found*.
+        *found*, parents first, with what the names of each point show; *known* are their parents outside of *found*,
+        and *unchanged* is what is known of the names of some.
 
         A point that could not be examined gets no standing; *in_memory*, when a client waits, it gets one all the same.
         """
@@ -237,6 +250,9 @@ class ProfileLinks:
             return [*before, *reversed(way)]
 
         for id, place in found.items():
+            if id in unchanged:
+                judged[id] = seen_of(place, unchanged[id])
+                continue
             parent = None
             if place.link is not None and place.link.parent is not None:
                 parent = judged.get(place.link.parent) or known.get(place.link.parent)
@@ -251,6 +267,19 @@ class ProfileLinks:
                 seen = _NOT_SEEN
             judged[id] = evolve(place, standing=None) if seen is None else seen_of(place, seen)
         return judged
+
+
+def _unchanged(found: Mapping[ArchiveId, PlacedArchive], before: Iterable[PlacedArchive]) -> dict[ArchiveId, Seen]:
+    """What the names show of those of *found*, parents first, whose link and whole path are as *before*."""
+    known = {place.archive.id: place for place in before}
+    same: dict[ArchiveId, Seen] = {}
+    for id, place in found.items():
+        was = known.get(id)
+        if was is None or was.standing is None or was.link is None or was.link != place.link:
+            continue
+        if was.link.parent is None or was.link.parent in same:
+            same[id] = was.standing.seen
+    return same
 
 
 def _turn(profile: str) -> str:

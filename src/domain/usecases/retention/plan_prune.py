@@ -98,8 +98,8 @@ class PlanPrune:
         if len(left) == len(places) or all(_is_independent(place, gone) for place in left):
             return left
         if trashed:
-            return self.links.in_memory(profile, trashed=gone)
-        return self.links.in_memory(profile, without=gone)
+            return self.links.in_memory(profile, trashed=gone, before=places)
+        return self.links.in_memory(profile, without=gone, before=places)
 
     def _needed_by_links(
         self, profile: str, places: Sequence[PlacedArchive], gone: Collection[ArchiveId], *, by_name: bool

@@ -11,7 +11,7 @@ from ...errors.capacity import InsufficientStorage, ReadOnly
 from ...ports.catalog import Catalog
 from ...ports.system import Clock, ClockNotes, Turns
 from ...ports.upkeep.jobs import JobTable
-from ...retention.clock_watch import ClockNote, accepted, at_start, at_tick
+from ...retention.clock_watch import ClockNote, accepted, at_start, at_tick, is_as_good
 
 
 @define(eq=False)
@@ -29,7 +29,8 @@ class WatchClock:
         """
         The note as it is now. If it has a doubt, nothing may be removed.
 
-        On a full disk the note is not kept; the next call that can keeps it.
+        On a full disk the note is not kept; the next call that can keeps it. Nor is one that says the same as that
+        of a moment ago: jobs look at the clock for every profile.
 
         Raises:
             BackendUnavailable: the note cannot be read.
@@ -43,13 +44,15 @@ class WatchClock:
 
     def _looked(self) -> ClockNote:
         now, count = self.clock.now(), self.clock.monotonic()
+        kept = self.notes.load()
         if self._last is None:
-            note = at_start(self.notes.load(), now, _newest_receipt(self.catalog), self._newest_run())
+            note = at_start(kept, now, _newest_receipt(self.catalog), self._newest_run())
         else:
             before, counted = self._last
-            note = at_tick(self.notes.load(), now, before, count - counted)
-        with suppress(InsufficientStorage, ReadOnly):
-            self.notes.save(note)
+            note = at_tick(kept, now, before, count - counted)
+        if not is_as_good(kept, note):
+            with suppress(InsufficientStorage, ReadOnly):
+                self.notes.save(note)
         self._last = now, count
         return note
 
