@@ -55,7 +55,7 @@ EXIT_CODES = {
     exits.NOT_FOUND: "There is no such archive, profile, point, path or token.",
     exits.UNAUTHORIZED: "The server requires a token, or another one.",
     exits.DIFFERENT: "verify and status: something local is missing there, differs or is damaged there, or cannot be "
-    "read here. restore --check: something differs.",
+    "read here. restore --check: something differs. backup --check: tar missed something.",
     exits.NO_ANSWER: "The server did not answer, or asked to try again later, even after retries.",
     exits.PAUSED: "A prune plan waits for a person, and nothing was removed.",
     exits.INTERRUPTED: "Interrupted; the same command continues where it stopped.",

@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import tarfile
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import cast
 
+from ...domain.client.backup.check_dump import StoredFile
 from ...domain.errors.content import NotATar
 from ...domain.errors.settings import NotARegularFile, UsageError
 from ...domain.text.paths import path_text
@@ -42,6 +44,35 @@ def file_in(blocks: Iterable[bytes], path: bytes) -> Iterator[bytes]:
     except tarfile.TarError as error:
         raise NotATar(0, str(error)) from error
     raise UsageError(path_text(path), "is not in what the server sends")
+
+
+def files_in(blocks: Iterable[bytes]) -> Iterator[StoredFile]:
+    """
+    Each file in the tar of *blocks*, the bytes of which must be read before the next one is taken.
+
+    Raises:
+        NotATar: the tar cannot be read.
+    """
+    try:
+        stream = cast(io.BufferedReader, _Reader(blocks))
+        with tarfile.open(
+            fileobj=stream, mode="r|", bufsize=_BLOCK_BYTES, errors="surrogateescape", encoding="utf-8"
+        ) as tar:
+            for member in tar:
+                path = _path(member.name)
+                file = tar.extractfile(member) if member.isreg() else None
+                if file is not None:
+                    yield StoredFile(path, iter(partial(file.read, _BLOCK_BYTES), b""))
+                elif member.islnk():
+                    yield StoredFile(path, iter(()), _path(member.linkname))
+                elif not member.isdir():
+                    yield StoredFile(path, iter(()))
+    except tarfile.TarError as error:
+        raise NotATar(0, str(error)) from error
+
+
+def _path(name: str) -> bytes:
+    return name.encode(errors="surrogateescape").removeprefix(b"./")
 
 
 class _Reader:

@@ -79,6 +79,26 @@ class GnuTar:
         would_be = {unescaped(line.decode(errors="surrogateescape")).rstrip(b"/") for line in said.splitlines()}
         return tuple(path for path in paths if path in would_be)
 
+    def selected(self, source: DumpSource) -> Iterator[bytes]:
+        """
+        The paths that a full dump of *source* would have now, as it names them.
+
+        Raises:
+            DumpFailed: tar could not find it out.
+        """
+        with _folder_for(None) as (_, snapshot, _kept):
+            command = [*self._create(source, str(snapshot), "/dev/null"), "--verbose", "--quoting-style=escape"]
+            tar = _started(command, stdout=subprocess.PIPE)
+            with _ended(tar):
+                assert tar.stdout is not None
+                assert tar.stderr is not None
+                messages = _Messages(tar.stderr)
+                for line in tar.stdout:
+                    yield unescaped(os.fsdecode(line.rstrip(b"\n"))).rstrip(b"/")
+                said = messages.wait()
+                if tar.wait() not in (0, _SOME_CHANGED, _ERRORS):
+                    raise DumpFailed(tar.returncode, said)
+
     def estimate(self, source: DumpSource, before: bytes | None) -> Estimate:
         with self._counting(source, before) as counting:
             return counting.count()

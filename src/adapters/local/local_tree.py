@@ -19,7 +19,7 @@ from ...domain.client.ports.local_tree import LocalEntry
 from ...domain.errors.client import FolderUnusable, TargetNotEmpty
 from ...domain.tar.members import MemberType
 
-_TYPES = {
+TYPES = {
     stat.S_IFREG: MemberType.FILE,
     stat.S_IFDIR: MemberType.DIRECTORY,
     stat.S_IFLNK: MemberType.SYMLINK,
@@ -27,6 +27,7 @@ _TYPES = {
     stat.S_IFBLK: MemberType.BLOCK_DEVICE,
     stat.S_IFIFO: MemberType.FIFO,
 }
+"""What the server calls each type of file; any other is `MemberType.OTHER`."""
 
 _NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)  # a missing name, or one below a file or a link
 
@@ -237,6 +238,6 @@ def _unlinked(name: bytes, folder: int) -> bool:
 
 def _entry(path: bytes, found: os.stat_result, folder: int) -> LocalEntry:
     """The entry at *path*, in *folder*, with the status *found*."""
-    type = _TYPES.get(stat.S_IFMT(found.st_mode), MemberType.OTHER)
+    type = TYPES.get(stat.S_IFMT(found.st_mode), MemberType.OTHER)
     link = os.readlink(path.rpartition(b"/")[2], dir_fd=folder) if type is MemberType.SYMLINK else b""
     return LocalEntry(path, type.value, found.st_size, found.st_mtime_ns, link, found.st_ino)

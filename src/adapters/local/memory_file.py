@@ -1,5 +1,6 @@
 """
-The client's memory between runs: digests of files, and where unfinished uploads were begun; in one SQLite file.
+The client's memory between runs: digests of files, where unfinished uploads were begun, and what checks of dumps found;
+in one SQLite file.
 
 All of it can be lost at any time and only saves work. So nothing here ever fails: a file that is missing or cannot be
 read or written counts as empty.
@@ -19,7 +20,7 @@ from typing import Any
 from attrs import define, field
 
 from ...domain.client.ports.local_archives import LocalArchive, version_of
-from ...domain.client.ports.memory import UploadNote
+from ...domain.client.ports.memory import CheckNote, UploadNote
 from ...domain.identity.archive_id import ArchiveId, BackupType
 from ...domain.tarkeep_error import TarkeepError
 from ...domain.text.paths import path_text
@@ -35,24 +36,33 @@ CREATE TABLE IF NOT EXISTS unfinished (
     size INTEGER NOT NULL, version TEXT NOT NULL, sha256 TEXT,
     proven_size INTEGER NOT NULL, proven_sha256 TEXT NOT NULL, noted_at INTEGER NOT NULL
 );
+CREATE TABLE IF NOT EXISTS checked (
+    server TEXT NOT NULL, profile TEXT NOT NULL, label TEXT NOT NULL, checked_at INTEGER NOT NULL,
+    missed INTEGER NOT NULL, PRIMARY KEY (server, profile)
+);
 DROP TABLE IF EXISTS upload;
 """
 
 
 @define(eq=False)
 class ClientMemory:
-    """`DigestCache` and, as *notes*, `UploadNotes` in the file *path*, or without a file if None; close it."""
+    """`DigestCache`, with *notes* (`UploadNotes`) and *checks* (`CheckNotes`), in the file *path*, None for no file."""
 
     path: Path | None
     now_ns: Callable[[], int] = time.time_ns
     patience_seconds: float = 10.0
     notes: _Notes = field(init=False)
+    checks: _Checks = field(init=False)
     _database: sqlite3.Connection | None = field(init=False)
     _lock: threading.Lock = field(factory=threading.Lock, init=False)
 
     @notes.default
     def _its_notes(self) -> _Notes:
         return _Notes(self)
+
+    @checks.default
+    def _its_checks(self) -> _Checks:
+        return _Checks(self)
 
     @_database.default
     def _opened(self) -> sqlite3.Connection | None:
@@ -165,6 +175,24 @@ class _Notes:
             with suppress(ValueError, TarkeepError):  # a row that this program did not write
                 notes.append(UploadNote(kept, ArchiveId(profile, BackupType(type), name), *rest))
         return notes
+
+
+@define(eq=False)
+class _Checks:
+    _memory: ClientMemory
+
+    def of(self, server: str, profile: str) -> CheckNote | None:
+        found = self._memory.rows(
+            "SELECT label, checked_at, missed FROM checked WHERE server=? AND profile=?", server, profile
+        )
+        for label, checked_at, missed in found:
+            with suppress(TypeError, ValueError):  # a row that this program did not write
+                return CheckNote(server, profile, str(label), int(checked_at), int(missed))
+        return None
+
+    def put(self, note: CheckNote) -> None:
+        values = (note.server, note.profile, note.label, note.checked_at, note.missed)
+        self._memory.rows("INSERT OR REPLACE INTO checked VALUES (?, ?, ?, ?, ?)", *values)
 
 
 def _file(archive: LocalArchive) -> str:

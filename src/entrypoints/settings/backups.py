@@ -105,6 +105,8 @@ class BackupSettings(BackupOptions):
     """How one profile is backed up, and which *directory* of this machine."""
 
     directory: str | None = None
+    check: Literal["never", "weekly", "always"] | None = None
+    """How often a dump is checked right after it was made; the option ``--check`` checks this one."""
 
     def over(self, other: BackupSettings) -> BackupSettings:
         """These settings, with those of *other* as defaults; exclusions of both apply."""

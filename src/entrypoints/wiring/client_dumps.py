@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from attrs import frozen
 
 from ...adapters.filesystem.durable_file import replace_file
-from ...adapters.gnu_tar.content import file_in
+from ...adapters.gnu_tar.content import file_in, files_in
 from ...adapters.gnu_tar.gzip_members import GzipMembers
 from ...adapters.gnu_tar.programs import GnuTar
 from ...adapters.http.chains import HttpChains
+from ...adapters.local.live_folder import LiveFolder
 from ...adapters.local.local_tree import LocalFolderTree
 from ...adapters.local.spool_folder import SpoolFolder
 from ...adapters.local.work_folder import NoDigests, WorkFolder
 from ...domain.client.backup.back_up import BackUp, FetchSnapshot, PlanDump
+from ...domain.client.backup.check_dump import CheckDump, StoredFile
 from ...domain.client.backup.through_spool import BackUpThroughFile
 from ...domain.client.backup.verdict import AskVerdict
 from ...domain.client.ports.chains import RemoteChains
 from ...domain.client.ports.dumping import NO_LIMITS, Dumper, Limits, Making
 from ...domain.client.ports.extracting import Extractor
+from ...domain.client.ports.live_tree import LiveTree
 from ...domain.client.ports.local_tree import LocalTree
 from ...domain.client.pull.pull_archive import PullArchive
 from ...domain.client.push.push_stream import PushStream
@@ -41,6 +46,8 @@ class Dumping:
     judge: AskVerdict
     back_up: BackUp | BackUpThroughFile
     through: BackUpThroughFile | None
+    live: LiveTree
+    check: CheckDump
 
 
 def chains(client: Client) -> RemoteChains:
@@ -69,16 +76,24 @@ def dumping(
     """Backups of *profile* to the server of *client* by the program *tar*; a *spool* is held until the context ends."""
     known = HttpChains(client.connection)
     making = Making(GnuTar(tar), GzipMembers(level, compress_jobs), strict, limits)
+    live = LiveFolder(GnuTar(tar))
+    check = CheckDump(known, live, partial(_files_of, known), random.sample)
     fetch = FetchSnapshot(known, client.hasher, client.retrying)
     judge = AskVerdict(known, making.dumper, client.retrying)
     plan = PlanDump(known, fetch, client.retrying, making.dumper, judge)
     if spool is None:
         push = PushStream(client.remote, client.hasher, client.retrying)
-        yield Dumping(making.dumper, limits, plan, judge, BackUp(known, making, push, client.retrying), through=None)
+        direct = BackUp(known, making, push, client.retrying)
+        yield Dumping(making.dumper, limits, plan, judge, direct, None, live, check)
         return
     with SpoolFolder(spool, profile) as folder:
         through = BackUpThroughFile(known, making, folder, client.push, client.hasher, client.retrying)
-        yield Dumping(making.dumper, limits, plan, judge, through, through)
+        yield Dumping(making.dumper, limits, plan, judge, through, through, live, check)
+
+
+def _files_of(known: RemoteChains, profile: str, at: str, path: bytes) -> Iterator[StoredFile]:
+    with known.restored(profile, at, path, allow_gaps=True) as download:
+        yield from files_in(download)
 
 
 @frozen

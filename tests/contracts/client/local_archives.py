@@ -9,7 +9,7 @@ import pytest
 from attrs import evolve
 
 from tarkeep.domain.client.ports.local_archives import LocalArchive, LocalArchives
-from tarkeep.domain.client.ports.memory import DigestCache, UploadNote, UploadNotes
+from tarkeep.domain.client.ports.memory import CheckNote, CheckNotes, DigestCache, UploadNote, UploadNotes
 from tarkeep.domain.errors.client import FolderUnusable, LocalFileChanged
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 
@@ -244,3 +244,24 @@ class UploadNotesContract:
         reopened().drop("http://server/1")
 
         assert list(reopened().all("http://server")) == []
+
+
+CHECKED = CheckNote("http://server", "laptop", "INC/a.tar.gz", 1_700_000_000, 3)
+
+
+class CheckNotesContract:
+    """A subclass gives the fixture *reopened*: each call gives the notes that the next run of the client finds."""
+
+    def test_the_last_check_of_a_profile_is_found(self, reopened: Callable[[], CheckNotes]) -> None:
+        notes = reopened()
+        assert notes.of("http://server", "laptop") is None
+        notes.put(CHECKED)
+        assert reopened().of("http://server", "laptop") == CHECKED
+        later = evolve(CHECKED, label="FULL/b.tar.gz", missed=0)
+        reopened().put(later)
+        assert notes.of("http://server", "laptop") == later
+
+    def test_that_of_anything_else_is_not(self, reopened: Callable[[], CheckNotes]) -> None:
+        reopened().put(CHECKED)
+        assert reopened().of("http://other", "laptop") is None
+        assert reopened().of("http://server", "desktop") is None

@@ -37,6 +37,31 @@ class UploadNotes(Protocol):
         """All notes at *server*."""
 
 
+class CheckNotes(Protocol):
+    """What checks of dumps found, kept between runs. Losing it costs a check, and delays the FULL that follows one."""
+
+    def of(self, server: str, profile: str) -> CheckNote | None:
+        """The note on the last check of *profile* at *server*, if there was one."""
+
+    def put(self, note: CheckNote) -> None:
+        """Keep *note* in place of any other for its profile; a failure is no error."""
+
+
+@frozen
+class CheckNote:
+    """
+    The point *label* of *profile* was checked at *checked_at*, in seconds since the epoch.
+
+    *missed* counts what tar had missed; a FULL is to be made then, and is noted with 0.
+    """
+
+    server: str
+    profile: str
+    label: str
+    checked_at: int
+    missed: int = 0
+
+
 @frozen
 class UploadNote:
     """
