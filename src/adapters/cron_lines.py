@@ -22,6 +22,9 @@ class CronSchedule:
     line: str
     zone: tzinfo
 
+    def __str__(self) -> str:
+        return self.line
+
     def after(self, moment: datetime) -> datetime:
         """
         The first time after *moment*, in UTC.

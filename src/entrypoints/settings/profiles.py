@@ -13,6 +13,9 @@ The file with the rules of profiles: one TOML table per pattern of names; the fi
     ["web-*".retention]           # see `retention`
     keep_daily = 14
 
+    ["web-*".expect]              # see `expect`
+    any = "1d"
+
 Anything that is not a rule is an error: a misspelt rule would silently not apply.
 """
 
@@ -31,6 +34,7 @@ from ...domain.errors.settings import InvalidSetting
 from ...domain.identity.invalid import InvalidName
 from ...domain.identity.naming import check_profile
 from ...domain.profiles.rules import IncBase, ProfileRules, RuleBook
+from .expect import ReadTimes, expectation_of
 from .files import read_setting_text
 from .retention import policy_of
 from .server import parse_size
@@ -46,11 +50,12 @@ class _Table(msgspec.Struct, forbid_unknown_fields=True):
     max_bytes: int | str | None = None
     max_archives: int | None = None
     retention: object = None
+    expect: object = None
 
 
-def read_rules(file: Path, *, must_exist: bool) -> RuleBook:
+def read_rules(file: Path, *, must_exist: bool, read_times: ReadTimes) -> RuleBook:
     """
-    The rules in *file*; empty if it is missing and need not exist.
+    The rules in *file*; empty if it is missing and need not exist. *read_times* reads its cron lines.
 
     Raises:
         InvalidSetting: it cannot be read, or contains something that is not a rule.
@@ -59,7 +64,10 @@ def read_rules(file: Path, *, must_exist: bool) -> RuleBook:
         told = tomllib.loads(read_setting_text("profiles", file))
         _check_patterns(file, list(told))
         return RuleBook(
-            tuple((pattern, _rules(file, pattern, _shaped(file, pattern, table))) for pattern, table in told.items())
+            tuple(
+                (pattern, _rules(file, pattern, _shaped(file, pattern, table), read_times))
+                for pattern, table in told.items()
+            )
         )
     except FileNotFoundError:
         if must_exist:
@@ -104,7 +112,7 @@ def _shaped(file: Path, pattern: str, told: object) -> _Table:
         raise InvalidSetting("profiles", f"{place} {sentence(error, choices)}") from error
 
 
-def _rules(file: Path, pattern: str, table: _Table) -> ProfileRules:
+def _rules(file: Path, pattern: str, table: _Table, read_times: ReadTimes) -> ProfileRules:
     place = f'{file}: ["{pattern}"]'
     try:
         zone = UTC if table.time_zone == "UTC" else ZoneInfo(table.time_zone)
@@ -121,4 +129,8 @@ def _rules(file: Path, pattern: str, table: _Table) -> ProfileRules:
         retention = None if table.retention is None else policy_of(table.retention)
     except ValueError as error:
         raise InvalidSetting("profiles", f'{file}: ["{pattern}".retention] {error}') from None
-    return ProfileRules(table.inc_base, zone, table.allow_opaque, max_bytes, table.max_archives, retention)
+    try:
+        expectation = None if table.expect is None else expectation_of(table.expect, zone, read_times)
+    except ValueError as error:
+        raise InvalidSetting("profiles", f'{file}: ["{pattern}".expect] {error}') from None
+    return ProfileRules(table.inc_base, zone, table.allow_opaque, max_bytes, table.max_archives, retention, expectation)

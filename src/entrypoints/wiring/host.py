@@ -9,6 +9,7 @@ from pathlib import Path
 
 from attrs import frozen
 
+from ...adapters.cron_lines import CronsimLines
 from ...adapters.filesystem.data_directory import AUDIT, TOKENS
 from ...adapters.filesystem.marker import MARKER
 from ...adapters.filesystem.tokens import FileTokenStore
@@ -18,7 +19,9 @@ from ...adapters.process.clock_and_ids import SystemClock
 from ...adapters.process.openssl_certificate import MadeCertificate
 from ...domain.errors.settings import InvalidSetting
 from ...domain.ports.access import AuditLog
+from ...domain.profiles.rules import RuleBook
 from ...domain.usecases.access.tokens import ListTokens, MakeToken, RevokeToken
+from ..settings.profiles import read_rules
 from ..settings.server import StorageSettings
 from ..starting import check_is_there
 from .server import audit_file, is_memory
@@ -51,6 +54,11 @@ def open_tokens(settings: StorageSettings) -> Tokens:
         RevokeToken(token_store, clock, audit),
         audit,
     )
+
+
+def rules_in(file: Path, *, must_exist: bool) -> RuleBook:
+    """The rules of profiles in *file*; raises as `read_rules`."""
+    return read_rules(file, must_exist=must_exist, read_times=CronsimLines().read)
 
 
 def check_data_directory(settings: StorageSettings) -> None:

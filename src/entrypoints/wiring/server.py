@@ -14,6 +14,7 @@ from pathlib import Path
 
 from attrs import evolve, frozen
 
+from ...adapters.cron_lines import CronsimLines
 from ...adapters.filesystem.archive_store import FilesystemArchiveStore
 from ...adapters.filesystem.archive_sums import MemorySums, SumsFolder
 from ...adapters.filesystem.audit_log import FileAuditLog
@@ -139,7 +140,7 @@ def open_tarkeep(settings: StorageSettings) -> Iterator[Tarkeep]:
 
 def _rules(settings: StorageSettings) -> RuleBook:
     file = settings.profiles or settings.data / RULES
-    return read_rules(file, must_exist=settings.profiles is not None)
+    return read_rules(file, must_exist=settings.profiles is not None, read_times=CronsimLines().read)
 
 
 def _load_notices(notices: NoticeWiring, settings: StorageSettings, clock: Clock) -> int:

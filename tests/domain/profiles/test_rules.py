@@ -11,7 +11,7 @@ import pytest
 from tarkeep.domain.errors.settings import InvalidSetting
 from tarkeep.domain.identity.naming import time_in_name
 from tarkeep.domain.profiles.rules import IncBase, ProfileRules, RuleBook
-from tarkeep.entrypoints.settings.profiles import read_rules
+from tarkeep.entrypoints.wiring.host import rules_in as read_rules
 
 PARIS = ZoneInfo("Europe/Paris")
 

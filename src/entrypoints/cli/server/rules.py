@@ -9,7 +9,7 @@ from ....domain.identity.naming import check_profile
 from ....domain.profiles.rules import ProfileRules, RuleBook
 from ....domain.text.counted import counted
 from ....domain.text.sizes import human_size
-from ...settings.profiles import read_rules
+from ...settings.expect import expectation_settings
 from ...settings.server import StorageSettings
 from ..terminal.columns import in_columns
 from ..terminal.exits import OK
@@ -31,7 +31,9 @@ def check(
     file
         The file, such as profiles.toml.
     """
-    book = read_rules(file, must_exist=True)
+    from ...wiring.host import rules_in
+
+    book = rules_in(file, must_exist=True)
     kept = sum(rules.retention is not None for _, rules in book.entries)
     print(f"{file}: {counted(len(book.entries), 'pattern')} of profiles, {kept} with a retention policy")
     return OK
@@ -48,13 +50,13 @@ def show_(profile: str, /, *, storage: StorageSettings | None = None, _server: U
     profile
         The profile.
     """
-    from ...wiring.host import check_store
+    from ...wiring.host import check_store, rules_in
 
     storage = storage or StorageSettings()
     if storage.profiles is None:  # else the defaults would be shown for any mistyped directory
         check_store(storage)
     file = storage.profiles or storage.data / "profiles.toml"
-    book = read_rules(file, must_exist=storage.profiles is not None)
+    book = rules_in(file, must_exist=storage.profiles is not None)
     pattern = _pattern(book, check_profile(profile))
     source = f'["{pattern}"] in {file}' if pattern is not None else f"the defaults, since no pattern of {file} matches"
     print(f"{profile}: {source}")
@@ -75,6 +77,12 @@ def _settings(rules: ProfileRules) -> list[tuple[str, str]]:
         ("max_bytes", "no limit" if rules.max_bytes is None else human_size(rules.max_bytes)),
         ("max_archives", "no limit" if rules.max_archives is None else str(rules.max_archives)),
     ]
+    if rules.expectation is None:
+        found.append(("expect", "not stated: learnt from the archives that came"))
+    elif not rules.expectation.cadences:
+        found.append(("expect", "nothing"))
+    else:
+        found += [(f"expect.{name}", value) for name, value in expectation_settings(rules.expectation).items()]
     if rules.retention is None:
         return [*found, ("retention", "none: nothing is ever removed")]
     return [*found, *((f"retention.{name}", _toml(value)) for name, value in rules.retention.settings().items())]
