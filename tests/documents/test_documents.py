@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import socket
 from pathlib import Path
 
 import pytest
@@ -419,3 +420,14 @@ def test_operations(tmp_path: Path) -> None:
     assert (home / "systemd" / "tarkeep.service").exists()
     (copied,) = sandbox.play([Command("tarkeep rebuild --check --data copy", None)])
     assert (copied.status, copied.printed.strip()) == (0, "1 archive entered into the catalog")
+
+
+def test_watching(tmp_path: Path) -> None:
+    """docs/watching.md: a rehearsal of an alert, from a changed byte to the notice that it is over."""
+    home = tmp_path / "home"
+    home.mkdir()
+    shutil.copytree(ROOT / "examples", home / "examples")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+
+    check(Sandbox(home, {"8025": port}).play(page_commands("docs/watching.md")), Sandbox(home, {}))

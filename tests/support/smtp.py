@@ -49,7 +49,7 @@ def smtp_server(
     def authenticate(_server: object, _session: object, _envelope: object, _mechanism: str, login: Any) -> AuthResult:
         user, given = login.login.decode(), login.password.decode()
         mailbox.logins.append((user, given))
-        return AuthResult(success=given == password)
+        return AuthResult(success=given == password, handled=False)
 
     options: dict[str, Any] = {} if password is None else {"authenticator": authenticate, "auth_required": True}
     if starttls is not None:

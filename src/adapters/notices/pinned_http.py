@@ -13,7 +13,7 @@ import ssl
 import threading
 import time
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from urllib.parse import urlsplit
 
@@ -58,7 +58,8 @@ def send(
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         own = {"Host": parts.netloc, "User-Agent": "tarkeep", "Connection": "close"}
         connection.request("GET" if body is None else "POST", path, body, {**own, **headers})
-        _check(connection.getresponse())
+        with closing(connection.getresponse()) as answer:
+            _check(answer)
     except (OSError, HTTPException, ValueError) as error:
         if ended.is_set():
             raise NotDelivered(f"{host} did not answer in {seconds:.0f} s") from None

@@ -16,10 +16,12 @@ from ...adapters.notices.apprise_channel import AppriseChannel
 from ...adapters.notices.mail import MailChannel
 from ...adapters.notices.pinned_http import send
 from ...adapters.notices.webhook import WebhookChannel
+from ...adapters.process.clock_and_ids import RandomIds, SystemClock
 from ...domain.errors.settings import InvalidSetting
 from ...domain.notices.routes import NoticePlan, PlanInUse
 from ...domain.ports.system import Clock
 from ...domain.ports.upkeep.notices import Channel, NoticeTable
+from ...domain.usecases.notices.try_channels import TryChannels
 from ..settings.notify import ChannelSettings, NotifySettings, SmtpSettings, WebhookSettings, check_url, read_notify
 from ..settings.server import StorageSettings
 
@@ -80,6 +82,13 @@ def channels_of(told: NotifySettings, clock: Clock) -> Mapping[str, Channel]:
         InvalidSetting: what a channel needs is not installed.
     """
     return {name: _channel(channel, clock) for name, channel in told.channels.items()}
+
+
+def try_channels(settings: StorageSettings) -> TryChannels:
+    """What tries the channels of *settings*, without a store. Raises as the functions above."""
+    clock = SystemClock()
+    channels = channels_of(notice_settings(settings), clock)
+    return TryChannels(channels, clock, RandomIds(), socket.gethostname())
 
 
 def _channel(told: ChannelSettings, clock: Clock) -> Channel:

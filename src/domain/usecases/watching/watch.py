@@ -21,9 +21,11 @@ from ...errors.archives import ProfileNotFound
 from ...jobs.job import GoOn, JobReport
 from ...jobs.run import RunOutcome
 from ...notices.conditions import WATCHED, conditions_of, server_conditions
+from ...notices.digest import digest_of
 from ...notices.event import AlertKey, Condition
+from ...notices.notice import Notice, NoticeKind
 from ...notices.routes import PlanInUse
-from ...notices.settling import settle
+from ...notices.settling import Settlement, settle
 from ...ports.system import IdSource
 from ...ports.upkeep.notices import KEPT_NOTICE_DAYS, NoticeTable
 from ...text.counted import counted
@@ -57,6 +59,7 @@ class WatchProfiles:
     _is_absence_noted: bool = field(default=False, init=False)
     _waits: dict[str, list[str]] = field(factory=dict, init=False)
     _unread: dict[str, int] = field(factory=dict, init=False)
+    _began_at: datetime | None = field(default=None, init=False)
     _looked_for_old: datetime | None = field(default=None, init=False)
 
     def __call__(self, go_on: GoOn) -> JobReport:
@@ -75,6 +78,7 @@ class WatchProfiles:
             looked += len(due)
             opened += self._look_at(due, stamp, absences, now)
         opened += self._settle_rest(now)
+        self._make_digest(now)
         summary = f"{counted(looked, 'profile')} looked at, {counted(opened, 'alert')} began or ended"
         return JobReport(summary, {"profiles": looked, "alerts": opened}, did_something=opened > 0)
 
@@ -111,6 +115,25 @@ class WatchProfiles:
         decide = partial(settle, conditions=conditions, ends=ends, now=now, plan=plan, new_id=self.ids.new)
         said = self.notices.update(profiles, now, decide)
         return sum(alert.began_at == now or alert.ended_at == now for alert in said.alerts)
+
+    def _make_digest(self, now: datetime) -> None:
+        """A digest for each channel that is to get one; times that were missed together are one."""
+        self._began_at = self._began_at or now
+        digest = self.in_use.plan.digest
+        if digest is None:
+            return
+        last = self.notices.newest(NoticeKind.DIGEST)
+        due = []
+        for channel in digest.channels:
+            since = last[channel].created_at if channel in last else self._began_at
+            if digest.at.after(since) <= now:
+                due.append(channel)
+        if due:
+            title, text = digest_of(self.look.statuses.all(), self.notices.running())
+            made = tuple(
+                Notice(self.ids.new(), channel, NoticeKind.DIGEST, title, now, now, text=text) for channel in due
+            )
+            self.notices.update((), now, lambda _known: Settlement(notices=made))
 
     def _stamp(self, absences: Sequence[Absence]) -> str:
         """What statuses follow from beside the archives: if it is another one, all of them are worked out anew."""
