@@ -28,6 +28,7 @@ from . import (
     tus,
     upload,
     validate,
+    watch,
 )
 
 BENCHES: Mapping[str, Callable[[Context], Table]] = {
@@ -47,6 +48,7 @@ BENCHES: Mapping[str, Callable[[Context], Table]] = {
     "slow": slow.run,
     "inside": inside.run,
     "judge": judge.run,
+    "watch": watch.run,
     "scrub": scrub.run,
     "chains": chains.run,
     "growth": growth.run,

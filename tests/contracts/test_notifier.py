@@ -9,9 +9,16 @@ from collections.abc import Iterator
 import pytest
 from attrs import field, frozen
 
+from tarkeep.adapters.memory.upkeep.notice_table import MemoryNoticeTable
+from tarkeep.domain.notices.event import Event
+from tarkeep.domain.notices.routes import NoticePlan, PlanInUse, Route
+from tarkeep.domain.usecases.notices.raise_event import RaiseEvent
 from tarkeep.entrypoints.logs import Log, LoggedNotices, line_format
+from tarkeep.entrypoints.wiring.notices import AlertingNotices
 from tests.contracts.notifier import OTHER, NotifierContract, NotifierDoor
+from tests.support.archives import NOON
 from tests.support.assembled import Notices
+from tests.support.clocks import FixedClock, SequenceIds
 
 
 @frozen
@@ -65,6 +72,28 @@ class TestLoggedNotices(NotifierContract):
         door.notifier.misrecorded(OTHER, "SHA-256")
 
         assert "; run tarkeep rebuild --check to correct it" in door.told()[0]
+
+
+class TestAlertingNotices(NotifierContract):
+    @pytest.fixture
+    def table(self) -> MemoryNoticeTable:
+        return MemoryNoticeTable()
+
+    @pytest.fixture
+    def door(self, table: MemoryNoticeTable) -> Iterator[NotifierDoor]:
+        raise_event = RaiseEvent(
+            table, FixedClock(), SequenceIds(), PlanInUse(NoticePlan(("ops",), (Route(("ops",)),)))
+        )
+        door = _LogDoor("text", AlertingNotices(Log("tarkeep-tests-notices"), raise_event))
+        yield door
+        door.close()
+
+    def test_what_was_wrong_for_a_moment_is_an_alert(self, door: NotifierDoor, table: MemoryNoticeTable) -> None:
+        """Each time: nothing else shows it afterwards."""
+        door.notifier.unstable(OTHER, "its bytes are not what was received")
+        door.notifier.unstable(OTHER, "its bytes are not what was received")
+        made = table.due(NOON, limit=10)
+        assert [(one.items[0].key.event, one.items[0].key.profile) for one in made] == [(Event.UNSTABLE, "laptop")] * 2
 
 
 class TestNotices(NotifierContract):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, tzinfo
 from pathlib import Path
 
@@ -18,12 +19,31 @@ from ...adapters.notices.pinned_http import send
 from ...adapters.notices.webhook import WebhookChannel
 from ...adapters.process.clock_and_ids import RandomIds, SystemClock
 from ...domain.errors.settings import InvalidSetting
+from ...domain.identity.archive_id import ArchiveId
+from ...domain.notices.event import Event
 from ...domain.notices.routes import NoticePlan, PlanInUse
 from ...domain.ports.system import Clock
 from ...domain.ports.upkeep.notices import Channel, NoticeTable
+from ...domain.tarkeep_error import TarkeepError
+from ...domain.usecases.notices.raise_event import RaiseEvent
 from ...domain.usecases.notices.try_channels import TryChannels
+from ..logs import Log, LoggedNotices
 from ..settings.notify import ChannelSettings, NotifySettings, SmtpSettings, WebhookSettings, check_url, read_notify
 from ..settings.server import StorageSettings
+
+
+class AlertingNotices(LoggedNotices):
+    """`Notifier` that logs, and raises an alert of what was wrong for a moment: nothing else will show it."""
+
+    def __init__(self, log: Log, raise_event: RaiseEvent) -> None:
+        super().__init__(log)
+        self._raise_event = raise_event
+
+    def unstable(self, id: ArchiveId, what: str) -> None:
+        super().unstable(id, what)
+        text = f"of {id.label} {what}, and it was right when it was read again"
+        with suppress(TarkeepError):  # a full disk: it is in the log
+            self._raise_event(Event.UNSTABLE, id.profile, id.label, text, is_momentary=True)
 
 
 @define(eq=False)

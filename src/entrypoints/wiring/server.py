@@ -52,12 +52,14 @@ from ...domain.ports.system import Clock, IdSource
 from ...domain.ports.uploads import UploadSessions
 from ...domain.profiles.capacity import Reserve
 from ...domain.profiles.rules import CurrentRules, RuleBook
+from ...domain.usecases.notices.raise_event import RaiseEvent
 from ...domain.usecases.receiving.outcome import SameName
+from ..logs import Log
 from ..settings.profiles import read_rules
 from ..settings.server import StorageSettings
 from ..starting import starting
 from .jobs import job_plan, scrub_plan, zone_of
-from .notices import NoticeWiring, channels_of, heartbeat_of, notice_settings
+from .notices import AlertingNotices, NoticeWiring, channels_of, heartbeat_of, notice_settings
 from .tarkeep import Tarkeep, assemble, reading
 from .uploads import UploadLimits
 
@@ -79,13 +81,14 @@ def open_tarkeep(settings: StorageSettings) -> Iterator[Tarkeep]:
         opened.callback(kept.store.close)
         catalog = opened.enter_context(closing(_open_catalog(settings)))
         hasher = HashlibHasher(budget)
-        read = reading(kept.store, catalog, hasher, kept.sums)
+        notices = NoticeWiring(catalog.notices, heartbeat=heartbeat_of(settings))
+        _load_notices(notices, settings, clock)
+        raise_event = RaiseEvent(notices.table, clock, ids, notices.in_use)
+        notifier = AlertingNotices(Log("tarkeep.store"), raise_event)
+        read = reading(kept.store, catalog, hasher, kept.sums, notifier)
         unpacker = opened.enter_context(closing(TargzUnpacker(partial(read, sums_first=True), kept.indexes)))
         looking = _inspector(settings, budget)
         rules = CurrentRules(_rules(settings))
-
-        notices = NoticeWiring(catalog.notices, heartbeat=heartbeat_of(settings))
-        _load_notices(notices, settings, clock)
 
         def reload_rules() -> int:
             rules.book = _rules(settings)

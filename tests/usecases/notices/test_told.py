@@ -11,6 +11,8 @@ from tarkeep.domain.archives.archive import ArchiveState
 from tarkeep.domain.notices.event import Event
 from tarkeep.domain.notices.notice import NoticeKind
 from tarkeep.domain.notices.routes import Digest, Route
+from tarkeep.domain.profiles.expectation import Cadence, Expectation
+from tarkeep.domain.profiles.span import Span
 from tarkeep.domain.watching.light import ConcernKind, Light
 from tests.support.archives import NOON
 from tests.support.assembled import Crash, Fuse
@@ -164,6 +166,40 @@ def test_an_event_can_be_raised_by_name_and_ended() -> None:
     watched.look()
     watched.look()
     assert watched.events(RECOVERY) == [("drill-different", "FULL/a.tar.gz")]
+
+
+def test_what_is_learnt_outlives_pruning() -> None:
+    """Two archives show no rhythm; five that were removed do."""
+    watched = Watched(route=Route((OPS,), frozenset({Event.OVERDUE})))
+    ids = []
+    for number in range(7):
+        ids.append(watched.receive(f"a{number}"))
+        watched.clock.advance(24 * HOUR)
+    for id in ids[:5]:
+        watched.catalog.mark(id, ArchiveState.TRASHED)
+    watched.look(HOUR)
+    assert watched.told() == []
+    watched.look(6 * HOUR)
+    watched.look()
+    assert [event for event, _ in watched.events()] == ["overdue"]
+
+
+def test_only_an_archive_that_restores_is_fresh() -> None:
+    """Others that keep coming do not hide that none restores."""
+    expectation = Expectation((Cadence(None, Span.parse("1d")),), HOUR)
+    watched = Watched(expectation, Route((OPS,), frozenset({Event.OVERDUE})))
+    watched.receive("a")
+    for number in range(3):
+        watched.look(24 * HOUR)
+        watched.catalog.mark(watched.receive(f"b{number}"), ArchiveState.DAMAGED)
+        watched.look(2 * HOUR)
+        watched.look()
+    assert len(watched.events(ALERT)) == 3
+    watched.receive("c")
+    watched.look()
+    watched.look()
+    (over,) = watched.told(RECOVERY)
+    assert len(over.items) == 3
 
 
 def test_the_digest_comes_even_of_nothing() -> None:

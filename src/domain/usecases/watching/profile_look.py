@@ -123,7 +123,7 @@ class ProfileLook:
         now, missed, following = self.clock.now(), list[Missed](), list[datetime]()
         expectation = self.rules.of(profile).expectation
         if expectation is None:
-            expectation = learnt(place.archive.received_at for place in restorable)
+            expectation = learnt([*(place.archive.received_at for place in restorable), *self._removed(profile)])
         if expectation is None:
             return [], None
         since = min(place.archive.received_at for place in places)
@@ -134,6 +134,11 @@ class ProfileLook:
                     break
                 missed.append(one)
         return missed, min(following, default=None)
+
+    def _removed(self, profile: str) -> list[datetime]:
+        """When archives came that were removed since: what is learnt outlives pruning."""
+        entries = self.catalog.entries(profile)
+        return [archive.received_at for archive in entries if archive.state is ArchiveState.TRASHED]
 
 
 def _slots(

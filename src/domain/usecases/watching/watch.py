@@ -72,7 +72,7 @@ class WatchProfiles:
         self._note_absence(now)
         self._look_for_others(now)
         absences = self.look.statuses.absences()
-        stamp = self._stamp(absences)
+        stamp = stamp_of(self.look.rules.fingerprint, absences)
         looked = opened = 0
         while go_on() and (due := self.look.statuses.due(stamp, now, limit=_AT_ONCE)):
             looked += len(due)
@@ -135,11 +135,6 @@ class WatchProfiles:
             )
             self.notices.update((), now, lambda _known: Settlement(notices=made))
 
-    def _stamp(self, absences: Sequence[Absence]) -> str:
-        """What statuses follow from beside the archives: if it is another one, all of them are worked out anew."""
-        last = absences[-1] if absences else None
-        return hashlib.sha256(f"{self.look.rules.fingerprint} {last}".encode()).hexdigest()[:16]
-
     def _note_absence(self, now: datetime) -> None:
         """At the first look of a process: since the last look of the one before, no archive could come."""
         if self._is_absence_noted:
@@ -161,6 +156,12 @@ class WatchProfiles:
         self._waits, self._unread = waits, unread
         if others:
             self.look.statuses.forget(others)
+
+
+def stamp_of(rules: str, absences: Sequence[Absence]) -> str:
+    """What statuses follow from beside the archives: if it is another one, all of them are worked out anew."""
+    last = absences[-1] if absences else None
+    return hashlib.sha256(f"{rules} {last}".encode()).hexdigest()[:16]
 
 
 def _differing(new: dict[str, list[str]] | dict[str, int], old: dict[str, list[str]] | dict[str, int]) -> set[str]:
