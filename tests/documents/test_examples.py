@@ -63,6 +63,25 @@ def test_the_service_is_confined() -> None:
     assert done.returncode == 0, done.stdout
 
 
+def test_the_service_stays_confined_with_the_address_of_notices(tmp_path: Path) -> None:
+    """With the line that watching.md has for it."""
+    require("systemd-analyze", shutil.which("systemd-analyze") is not None, "apt install systemd")
+    found = re.search(r"`(IPAddressAllow=[\d. ]+)`", (ROOT / "docs" / "watching.md").read_text())
+    assert found is not None
+    unit = tmp_path / "tarkeep.service"
+    allowed = "IPAddressAllow=localhost\n"
+    unit.write_text((SYSTEMD / "tarkeep.service").read_text().replace(allowed, f"{allowed}{found[1]}\n"))
+
+    done = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", "--no-pager", "--threshold=15", unit],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, "with non-localhost entries" in done.stdout) == (0, True), done.stdout
+
+
 def _system_calls(*groups: str) -> set[str]:
     """The system calls of systemd's *groups*, including those of nested groups."""
     done = subprocess.run(

@@ -61,7 +61,7 @@ def send(
         with closing(connection.getresponse()) as answer:
             _check(answer)
     except (OSError, HTTPException, ValueError) as error:
-        if ended.is_set():
+        if ended.is_set() or isinstance(error, TimeoutError):  # whichever comes first
             raise NotDelivered(f"{host} did not answer in {seconds:.0f} s") from None
         raise NotDelivered(f"{host}: {_reason(error)}") from None
     finally:
