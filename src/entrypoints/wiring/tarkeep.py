@@ -362,6 +362,8 @@ def assemble(
             job_plan.table,
             tally,
             reserve,
+            statuses,
+            notices.table,
         ),
         check_server=check_server,
         raise_event=RaiseEvent(notices.table, clock, ids, notices.in_use),

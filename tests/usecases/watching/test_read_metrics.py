@@ -13,6 +13,7 @@ from tarkeep.domain.jobs.job import JobReport, Remark
 from tarkeep.domain.jobs.run import RunCause
 from tarkeep.domain.profiles.rules import RuleBook
 from tarkeep.domain.usecases.watching.read_metrics import JobFigures, Metrics
+from tarkeep.domain.watching.kept_status import KeptStatus
 from tests.support.clocks import FixedClock
 from tests.support.nights import Nights
 
@@ -106,3 +107,18 @@ def test_marks_that_rot_are_seen_when_the_profile_has_its_turn(nights: Nights) -
     assert braked(nights) == set()
     nights.store.mark(id, b"no marks", None)
     assert {"laptop"} in [braked(nights) for _ in range(20)]
+
+
+def test_what_is_overdue_is_told_as_long_as_it_was_worked_out_from_these_archives(nights: Nights) -> None:
+    """Before the watch has looked, and after another archive came, it is not known."""
+    nights.chain(1)
+    (found,) = measured(nights).profiles
+    assert measured(nights).overdue == {}
+
+    now = nights.clock.now()
+    kept = KeptStatus("laptop", found.version, "", now, now, now, now, 1, 1, 1, is_overdue=True, is_braked=False)
+    nights.tarkeep.read_metrics.statuses.keep([kept])
+    assert measured(nights).overdue == {"laptop": True}
+
+    nights.night(BackupType.INC)
+    assert measured(nights).overdue == {}

@@ -7,7 +7,7 @@ question costs the same few queries, however many profiles there are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -18,6 +18,8 @@ from ...ports.store import ArchiveStore
 from ...ports.system import Clock, Turns
 from ...ports.upkeep.figures import Figures, Tally
 from ...ports.upkeep.jobs import KEPT_RUNS, JobTable
+from ...ports.upkeep.notices import NoticeTable
+from ...ports.upkeep.statuses import StatusTable
 from ...profiles.capacity import Reserve
 from ...tarkeep_error import TarkeepError
 from ...watching.figures import ProfileFigures, SummedFigures, summed
@@ -51,12 +53,14 @@ class ServerFigures:
     jobs: tuple[JobFigures, ...]
     uploads: dict[str, int]
     read_bytes: int
+    undelivered: Mapping[str, int]
 
 
 @frozen
 class Metrics:
     """
-    The figures of the *profiles* that were asked for, their sums, and those of the *braked* among them.
+    The figures of the *profiles* that were asked for, their sums, those of the *braked* among them, and which are
+    *overdue*, as far as the last watch knows.
 
     *server* is None for whoever may not see all profiles.
     """
@@ -64,6 +68,7 @@ class Metrics:
     profiles: tuple[ProfileFigures, ...]
     sums: SummedFigures
     braked: frozenset[str]
+    overdue: Mapping[str, bool]
     server: ServerFigures | None
 
 
@@ -98,6 +103,8 @@ class ReadMetrics:
     jobs: JobTable
     tally: Tally
     reserve: Reserve
+    statuses: StatusTable
+    notices: NoticeTable
 
     def __call__(self, wanted: Callable[[str], bool], *, with_server: bool) -> Metrics:
         """
@@ -109,7 +116,12 @@ class ReadMetrics:
         self._settle(wanted)
         profiles = tuple(one for one in self.figures.of_profiles() if wanted(one.profile))
         server = self._server() if with_server else None
-        return Metrics(profiles, summed(profiles), self.brakes.among(profiles), server)
+        return Metrics(profiles, summed(profiles), self.brakes.among(profiles), self._overdue(profiles), server)
+
+    def _overdue(self, profiles: Sequence[ProfileFigures]) -> dict[str, bool]:
+        versions = {one.profile: one.version for one in profiles}
+        kept = self.statuses.all()
+        return {one.profile: one.is_overdue for one in kept if versions.get(one.profile) == one.version}
 
     def _settle(self, wanted: Callable[[str], bool]) -> None:
         """After damage or a rebuild it has to be worked out again what restores."""
@@ -126,6 +138,7 @@ class ReadMetrics:
             tuple(self._jobs()),
             {**dict.fromkeys(OUTCOMES, 0), **self.tally.uploads()},
             self.tally.read_bytes(),
+            {name: record.waiting + record.is_failing for name, record in self.notices.channels().items()},
         )
 
     def _jobs(self) -> Iterator[JobFigures]:

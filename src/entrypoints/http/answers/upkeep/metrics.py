@@ -51,6 +51,11 @@ _OF_PROFILES = (
         "Since when no archive was found right, of the one that was not for the longest time; receiving it counts.",
         lambda one, _: _seconds(one.known_right_at),
     ),
+    _Told(
+        "overdue",
+        "Whether an archive that was to come did not come.",
+        lambda one, all: all.overdue.get(one.profile),
+    ),
     _Told("braked", "Whether pruning is stopped by the brake.", lambda one, all: one.profile in all.braked),
     _Told("archives", "How many archives are stored.", lambda one, _: one.archives),
     _Told("bytes", "The bytes of the stored archives.", lambda one, _: one.size_bytes),
@@ -77,9 +82,8 @@ def _lines_of_profiles(metrics: Metrics) -> Iterator[str]:
         name = _PROFILE + told.name
         values = ((one.profile, told.value(one, metrics)) for one in metrics.profiles)
         lines = [f'{name}{{profile="{profile}"}} {value:.16g}\n' for profile, value in values if value is not None]
-        if lines:
-            yield f"# HELP {name} {told.help}\n# TYPE {name} gauge\n"
-            yield from lines
+        yield f"# HELP {name} {told.help}\n# TYPE {name} gauge\n"
+        yield from lines
 
 
 @define(eq=False)
@@ -136,6 +140,12 @@ def _of_server(server: ServerFigures) -> Iterator[Metric]:
     for outcome, count in sorted(server.uploads.items()):
         uploads.add_metric([outcome], count)
     yield uploads
+    yield _by_label(
+        "tarkeep_notices_undelivered",
+        "How many notices of the channel wait to be delivered, and one more if it failed for good.",
+        "channel",
+        server.undelivered.items(),
+    )
     text = "Bytes of stored archives that were read since the server started, to give them back or to check them."
     yield CounterMetricFamily("tarkeep_read_bytes", text, value=server.read_bytes)
 
