@@ -285,6 +285,16 @@ print_counts() {
         }' "$scratch/flat"
 }
 
+# What the server had and removed by the retention policy of its profile is no issue, but nobody should look for it.
+print_pruned() {
+    awk -F '\t' '
+        $1 ~ /^verification\.[A-Z]*\.pruned$/ { count++ }
+        END {
+            if (count == 1) print "1 archive here was removed on the server by the retention policy"
+            if (count > 1) printf "%d archives here were removed on the server by the retention policy\n", count
+        }' "$scratch/flat"
+}
+
 print_issues() {
     awk -F '\t' '$1 == "issues" { print $2 }' "$scratch/flat"
 }
@@ -298,6 +308,7 @@ print_names() {
             label["differing"] = "different on the server"
             label["unverified"] = "not compared, no digest"
             label["damaged"] = "damaged on the server"
+            label["pruned"] = "removed on the server by the retention policy, need not be sent again"
         }
         split($1, part, ".") != 3 || part[1] != "verification" || !(part[3] in label) { next }
         NR == FNR { count[$1]++; next }
@@ -363,6 +374,7 @@ if [ "$mode" = --report ]; then
 else
     print_issues
 fi
+print_pruned
 if [ -z "$profile" ] && grep -q '^verification\.[A-Z]*\.extra_remote	' "$scratch/flat"; then
     printf 'Archives of other profiles count as extra; --profile NAME leaves them out.\n'
 fi

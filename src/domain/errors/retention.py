@@ -73,6 +73,20 @@ class PlanChanged(TarkeepError):
 
 
 @define
+class PruneCutOff(TarkeepError):
+    """The server ended while it carried out the *plan* of a profile; nobody knows yet how far it came."""
+
+    profile: str
+    plan: str
+
+    def __str__(self) -> str:
+        return (
+            f"the server ended while it carried out the plan {self.plan[:12]} of {self.profile}: each archive is "
+            "either where it was, or in the trash as a whole; no archive that is kept is affected"
+        )
+
+
+@define
 class PrunePaused(TarkeepError):
     """Pruning a profile waits for a person. *reasons* are sentences without their full stops."""
 

@@ -41,6 +41,14 @@ class DataDirectoryInUse(TarkeepError):
 
 
 @define
+class HostServerEnded(TarkeepError):
+    """The server of this host ended, or was stopped, after it was asked and before it answered."""
+
+    def __str__(self) -> str:
+        return "the server ended before it answered: what it was asked for may be done, in part, or not"
+
+
+@define
 class DataDirectoryUnsafe(TarkeepError):
     """
     Another user owns the data directory or may write to it, and so could replace its files.

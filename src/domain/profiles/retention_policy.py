@@ -111,7 +111,7 @@ class RetentionPolicy:
 
     def __attrs_post_init__(self) -> None:
         if not any(rule.keeps_something for rule in self.rules):
-            raise ValueError("it needs at least one rule that keeps something, such as keep_daily = 14")
+            raise ValueError("at least one rule must keep something, such as keep_daily = 14")
         if min(self.minimum_points, self.minimum_fulls) < 0:
             raise ValueError("minimum_points and minimum_fulls cannot be negative")
         if not 0 <= self.largest_share <= 1:

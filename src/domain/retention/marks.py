@@ -34,12 +34,22 @@ def _reason(_instance: object, _attribute: object, text: str) -> None:
         )
 
 
-def _hold_id(_instance: object, _attribute: object, id: str) -> None:
+def check_hold_id(id: str) -> None:
+    """
+    Check the name of a hold.
+
+    Raises:
+        ValueError: it is not a word of letters, digits and hyphens, or too long.
+    """
     is_word = isinstance(id, str) and id.isascii() and id.replace("-", "").isalnum()
     if not is_word or len(id) > MAX_HOLD_ID_CHARACTERS:
         raise ValueError(
             f"a hold is named by 1 to {MAX_HOLD_ID_CHARACTERS} letters, digits and hyphens, not {str(id)[:80]!a}"
         )
+
+
+def _hold_id(_instance: object, _attribute: object, id: str) -> None:
+    check_hold_id(id)
 
 
 def _aware_utc(_instance: object, _attribute: object, moment: datetime) -> None:

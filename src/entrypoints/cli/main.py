@@ -6,6 +6,7 @@ import itertools
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -14,6 +15,7 @@ from cyclopts import App, ArgumentCollection, Parameter
 
 from ... import __version__
 from ...domain.errors.settings import InvalidSetting, UsageError
+from ...domain.tarkeep_error import TarkeepError
 from ...domain.text.paths import printable
 from ..settings.client import ClientSettings, config_file
 from ..settings.nearest import did_you_mean
@@ -21,8 +23,10 @@ from ..settings.server import ServerSettings, StorageSettings
 from . import commands, process
 from .shared.needed_scopes import needs
 from .shared.settings_file import read_settings_file, settings_file
-from .terminal.exits import FAILED, USAGE, last_words
+from .terminal.exits import FAILED, USAGE, last_words, word_of
 from .terminal.help_page import PlainPages, explanation, usage
+from .terminal.output import Output
+from .terminal.streams import OutputLost
 from .terminal.usage_errors import OptionAmongFiles, no_option, sentence
 
 ENVIRONMENT = "TARKEEP_"
@@ -162,14 +166,40 @@ def run() -> NoReturn:
         code = ended.code
     except cyclopts.CycloptsError as error:
         code = USAGE
-        process.say(printable(sentence(error)))
+        process.say(printable(line := sentence(error)))
+        _tell_programs("usage-error", line, line, code)
     except BaseException as error:  # any error is reported in one line
         process.from_now_on_ctrl_c_ends_at_once()
-        code, line = last_words(_placed(error), process.command())
+        code, line = last_words(placed := _placed(error), process.command())
+        error_line = str(placed) if isinstance(placed, TarkeepError) else line
+        _tell_programs(word_of(placed), error_line, line, code)
         for said in (line, *getattr(error, "__notes__", ())):
             if said:
                 process.say(printable(said))
     process.end(code if isinstance(code, int) else FAILED)
+
+
+def _tell_programs(word: str, error: str, in_full: str, exit_code: int) -> None:
+    """
+    With ``--json``, an error that ends a command is a JSON object as well: no program has to read standard error.
+
+    *in_full* is *error* with what to do about it.
+    """
+    if in_full and _wants_json():
+        members = {"summary": True, "code": word, "error": error, "detail": in_full, "exit_code": exit_code}
+        with suppress(OutputLost):  # nobody reads
+            Output(as_json=True, quiet=False).result("", **members)
+
+
+def _wants_json() -> bool:
+    """Whether JSON was asked for by an option, a variable or a file; it may be what follows that is wrong."""
+    words = list(itertools.takewhile(lambda word: word != "--", sys.argv[1:]))
+    file = settings_file()
+    return (
+        "--json" in words
+        or os.environ.get(ENVIRONMENT + "JSON", "").lower() in ("1", "true", "yes")
+        or (file is not None and file.config.get("json") is True)
+    )
 
 
 def _refuse_unknown_variables() -> None:

@@ -20,7 +20,7 @@ import msgspec
 from attrs import define, frozen
 from starlette.types import Message, Scope
 
-from ...domain.errors.settings import DataDirectoryInUse, InvalidSetting
+from ...domain.errors.settings import DataDirectoryInUse, HostServerEnded, InvalidSetting
 from ...domain.tarkeep_error import TarkeepError
 from ..settings.server import ServerSettings, StorageSettings
 from ..starting import starting
@@ -54,6 +54,7 @@ class HostDoor(Protocol):
 
         Raises:
             HostRefused: the answer is an error.
+            HostServerEnded: the server ended before it answered; it may have done what it was asked for.
         """
 
 
@@ -113,11 +114,15 @@ class ServedDoor:
     def ask(self, method: str, target: str, body: object = None) -> dict[str, Any]:
         with closing(_Connection(self.data)) as connection:
             try:
+                connection.connect()
+            except OSError as error:
+                raise DataDirectoryInUse("") from error  # it is being stopped
+            try:
                 connection.request(method, target, _encoded(body), _HEADERS)
                 answer = connection.getresponse()
                 return _read(answer.status, answer.read())
             except (OSError, http.client.HTTPException) as error:
-                raise DataDirectoryInUse("") from error  # it ended meanwhile, or is being stopped
+                raise HostServerEnded from error
 
 
 @frozen

@@ -21,6 +21,8 @@ from attrs import fields
 
 from ...domain.profiles.retention_policy import Every, KeepRule, RetentionPolicy
 from ...domain.profiles.span import Span
+from ...domain.text.counted import listed
+from .nearest import did_you_mean
 from .shapes import unknown_name
 
 _BUCKETS = {f"keep_{every.value}": every for every in Every if every is not Every.POINT}
@@ -42,14 +44,11 @@ def policy_of(table: object) -> RetentionPolicy:
     if not isinstance(table, dict):
         raise ValueError("retention must be a table, such as [laptop.retention]")  # noqa: TRY004 a wrong setting
     if (wrong := unknown_name(table, _KNOWN, "retention setting")) is not None:
-        raise ValueError(wrong)
+        is_rule = next(name for name in table if name not in _KNOWN).startswith("keep")
+        end = " The" if wrong.endswith("?") else "; the"
+        raise ValueError(f"{wrong}{end} rules are {listed(_RULES)}" if is_rule else wrong)
     rules = tuple(_rule(name, table[name]) for name in _RULES if name in table)
-    try:
-        return RetentionPolicy(rules, **_others(table))
-    except ValueError as error:
-        if not any(rule.keeps_something for rule in rules):
-            raise ValueError(f"retention: {error}") from None
-        raise
+    return RetentionPolicy(rules, **_others(table))
 
 
 def _rule(name: str, stated: object) -> KeepRule:
@@ -109,7 +108,8 @@ def _prefer_full(name: str, stated: object) -> Every | None:
         return None
     words = [every.value for every in Every if every is not Every.POINT]
     if not isinstance(stated, str) or stated not in words:
-        raise ValueError(f"{name} must be one of {', '.join(words)}, or never, not {_shown(stated)}")
+        asked = did_you_mean(stated, [*words, "never"]) if isinstance(stated, str) else ""
+        raise ValueError(f"{name} must be {listed([*words, 'never'], 'or')}, not {_shown(stated)}{asked}")
     return Every(stated)
 
 

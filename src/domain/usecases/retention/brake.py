@@ -7,7 +7,7 @@ trash too: what matters is that nobody has looked.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
 from attrs import evolve, frozen
@@ -20,6 +20,9 @@ from ...retention import marks
 from ...retention.marks import Marks
 from ...retention.suspicion import Suspicion
 from .protect import rewrite_marks
+
+NAMED = 3
+"""So many archives that stop pruning are named; the others are counted."""
 
 
 def stopping(found: Mapping[ArchiveId, Marks]) -> dict[ArchiveId, Suspicion | None]:
@@ -35,6 +38,14 @@ def why_stopped(id: ArchiveId, suspicion: Suspicion | None) -> str:
         f"the marks of {id.label} cannot be read, and may say that it is suspicious: look at the archive, then mend or "
         f"remove the file {id.label}.marks"
     )
+
+
+def few(reasons: Iterable[str]) -> list[str]:
+    """The first `NAMED` of the *reasons* why archives stop pruning, and how many more archives do."""
+    told = list(reasons)
+    if len(told) <= NAMED + 1:
+        return told
+    return [*told[:NAMED], f"so are {len(told) - NAMED} more archives"]
 
 
 def marks_in(profile: str, store: ArchiveStore) -> dict[ArchiveId, Marks]:

@@ -27,7 +27,7 @@ from ...retention.prune_plan import Circumstances, plan_prune, without_young
 from ...retention.suspicion import Suspicion
 from ..linking.profile_links import ProfileLinks
 from ..restoring.load_points import LoadPoints
-from .brake import marks_in, stopping, why_stopped
+from .brake import few, marks_in, stopping, why_stopped
 from .watch_clock import WatchClock
 
 BY_NAME = 10
@@ -87,7 +87,7 @@ class PlanPrune:
         doubt = self.watch_clock().doubt
         pauses = [Pause(PauseKind.CLOCK, doubt)] if doubt else []
         if policy.brake:
-            pauses += [Pause(PauseKind.BRAKE, why_stopped(id, suspicion)) for id, suspicion in stop.items()]
+            pauses += [Pause(PauseKind.BRAKE, why) for why in few(why_stopped(id, one) for id, one in stop.items())]
         return tuple(pauses)
 
     def _without(

@@ -35,7 +35,7 @@ def list_(profile: str | None = None, /, *, type: OnlyType = None, client: Clien
     wanted = BackupType(type) if type else None
     profile = optional_profile(profile, settings)
     count = size = 0
-    with opening(settings, output) as opened:
+    with opening(settings) as opened:
         for archive, line in in_columns(opened.remote.archives(profile=profile, type=wanted), _cells, right=[1]):
             count, size = count + 1, size + archive.size_bytes
             output.result(
@@ -75,7 +75,7 @@ def stats(*, client: ClientSettings | None = None) -> int:
     """Count the stored archives, by profile and type."""
     settings = client or ClientSettings()
     output = Output(settings.json, quiet=False)
-    with opening(settings, output) as opened:
+    with opening(settings) as opened:
         rows = opened.retrying(opened.remote.totals, on_retry=retry_notice(output))
     for row, line in in_columns(rows, _counts, right=[2, 3]):
         output.result(

@@ -65,7 +65,7 @@ def ls(
     output = Output(settings.json, quiet=False)
     profile = required_profile(profile, settings)
     at = point_at(at, output)
-    with opening(settings, output) as opened:
+    with opening(settings) as opened:
         entries = chains(opened).tree(
             profile,
             at,
@@ -105,7 +105,7 @@ def find(
     output = Output(settings.json, quiet=False)
     profile = required_profile(profile, settings)
     at = point_at(at, output)
-    with opening(settings, output) as opened:
+    with opening(settings) as opened:
         entries = chains(opened).find(
             profile,
             at,
@@ -131,7 +131,7 @@ def history(profile: LookedInto, path: str, /, *, client: ClientSettings | None 
     settings = client or ClientSettings()
     output = Output(settings.json, quiet=False)
     profile = required_profile(profile, settings)
-    with opening(settings, output) as opened:
+    with opening(settings) as opened:
         known, wanted = chains(opened), given_path(path)
         versions = opened.retrying(lambda: known.history(profile, wanted), on_retry=retry_notice(output))
     for version, line in in_columns(versions, _version_cells, right=[2]):
@@ -156,7 +156,7 @@ def cat(profile: LookedInto, path: str, /, *, at: At = LATEST, client: ClientSet
     output = Output(settings.json, settings.quiet)
     profile = required_profile(profile, settings)
     at = point_at(at, output)
-    with opening(settings, output) as opened:
+    with opening(settings) as opened:
         size, sha256 = 0, hashlib.sha256()
         for block in content(chains(opened), profile, at, given_path(path)):
             size += len(block)

@@ -43,7 +43,7 @@ def points(profile: str | None = None, /, *, client: ClientSettings | None = Non
     settings = client or ClientSettings()
     output = Output(settings.json, quiet=False)
     profile = required_profile(profile, settings)
-    with opening(settings, output) as opened:
+    with opening(settings) as opened:
         known = chains(opened)
         found = opened.retrying(lambda: known.points(profile), on_retry=retry_notice(output))
     restorable = sum(point.is_restorable for point in found)

@@ -58,7 +58,7 @@ def pull(
     output = Output(settings.json, settings.quiet)
     profile = required_profile(profile, settings)
     wanted = BackupType(type) if type else None
-    with opening(settings, output) as opened:
+    with opening(settings) as opened:
         stored = opened.retrying(
             lambda: list(opened.remote.archives(profile=profile, type=wanted)), on_retry=retry_notice(output)
         )

@@ -71,7 +71,7 @@ def push(
     for file in files:
         if str(file).startswith("-") and file != STANDARD_INPUT:
             raise OptionAmongFiles(str(file))
-    with opening(settings, output) as opened:
+    with opening(settings) as opened:
         pushing = _Push(opened, output, settings, profile)
         if STANDARD_INPUT in files:
             return pushing.stream(_described(profile, files, type, name))

@@ -54,7 +54,7 @@ def status(profile: str | None = None, /, *, client: ClientSettings | None = Non
     settings = client or ClientSettings()
     output = Output(settings.json, settings.quiet)
     profile = optional_profile(profile, settings)
-    with opening(settings, output) as opened:
+    with opening(settings) as opened:
         contents = opened.files.look()
         tell_unusable(output, contents)
         archives = contents.archives

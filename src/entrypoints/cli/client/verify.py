@@ -64,7 +64,7 @@ def verify(
     output = Output(settings.json, settings.quiet)
     profile = optional_profile(profile, settings)
     notice = retry_notice(output)
-    with opening(settings, output) as opened:
+    with opening(settings) as opened:
         contents = opened.files.look()
         tell_unusable(output, contents)
         archives = contents.archives

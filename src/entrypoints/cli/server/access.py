@@ -136,16 +136,39 @@ def _end(text: str, now: datetime) -> datetime:
     return end
 
 
-def list_tokens(*, storage: StorageSettings | None = None, _server: Unused = None) -> int:
-    """List the tokens: what each allows, when it was made and last used, and whether it is still valid."""
+def list_tokens(*, json: bool = False, storage: StorageSettings | None = None, _server: Unused = None) -> int:
+    """
+    List the tokens: what each allows, when it was made and last used, and whether it is still valid.
+
+    Parameters
+    ----------
+    json
+        Print each token as one JSON object.
+    """
     now = datetime.now(UTC)
     with _tokens(storage) as opened:
         tokens = opened.all()
-    for _, line in in_columns(tokens, lambda one: _described(*one, now)):
-        print(line)
+    output = Output(json, quiet=False)
+    for (token, used_at), line in in_columns(tokens, lambda one: _described(*one, now)):
+        output.result(line, **_members(token, used_at, now))
     if not tokens:
         print("tarkeep: there is no token; the server accepts requests from its own machine only", file=sys.stderr)
     return OK
+
+
+def _members(token: Token, used_at: datetime | None, now: datetime) -> dict[str, object]:
+    return {
+        "id": token.id,
+        "valid": token.revoked_at is None and (token.expires_at is None or token.expires_at > now),
+        "scopes": [scope.value for scope in Scope if scope in token.scopes],
+        "profiles": list(token.profiles),
+        "networks": list(map(str, token.networks)),
+        "created_at": rfc3339(token.created_at),
+        "expires_at": token.expires_at and rfc3339(token.expires_at),
+        "revoked_at": token.revoked_at and rfc3339(token.revoked_at),
+        "used_at": used_at and rfc3339(used_at),
+        "note": token.note,
+    }
 
 
 def _described(token: Token, used_at: datetime | None, now: datetime) -> list[str]:
@@ -167,7 +190,9 @@ def _described(token: Token, used_at: datetime | None, now: datetime) -> list[st
     ]
 
 
-def revoke_token(id: str, /, *, storage: StorageSettings | None = None, _server: Unused = None) -> int:
+def revoke_token(
+    id: str, /, *, json: bool = False, storage: StorageSettings | None = None, _server: Unused = None
+) -> int:
     """
     Revoke a token; a running server refuses it within a second.
 
@@ -175,10 +200,12 @@ def revoke_token(id: str, /, *, storage: StorageSettings | None = None, _server:
     ----------
     id
         The id that list shows, or the whole token.
+    json
+        Print the token as one JSON object.
     """
     with _tokens(storage) as tokens:
         token = tokens.revoke(id)
-    print(f"revoked: {token.id}")
+    Output(json, quiet=False).result(f"revoked: {token.id}", **_members(token, None, datetime.now(UTC)))
     return OK
 
 

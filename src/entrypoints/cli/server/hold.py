@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from ....domain.errors.settings import UsageError
+from ....domain.retention.marks import check_hold_id
 from ....domain.text.times import rfc3339
 from ...settings.server import StorageSettings
 from ..shared.host import archive_named, asking, refused
@@ -49,6 +50,7 @@ def add(
         Print its marks as one JSON object.
     """
     output = Output(json, quiet=False)
+    _check_id(id)
     body = {"reason": reason} if until is None else {"reason": reason, "until": _time(until, output)}
     return _marked(profile, archive, "PUT", ("holds", id), body, storage, output)
 
@@ -79,7 +81,16 @@ def release(
     json
         Print its marks as one JSON object.
     """
+    _check_id(id)
     return _marked(profile, archive, "DELETE", ("holds", id), None, storage, Output(json, quiet=False))
+
+
+def _check_id(id: str) -> None:
+    """Beforehand: a name with a slash would be another address."""
+    try:
+        check_hold_id(id)
+    except ValueError as error:
+        raise UsageError("--id", str(error)) from None
 
 
 def list_(

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from ....domain.errors.settings import UsageError
+from ....domain.errors.retention import PlanChanged, PruneCutOff
+from ....domain.errors.settings import HostServerEnded, UsageError
 from ....domain.identity.naming import check_profile
 from ....domain.text.counted import counted
 from ....domain.text.sizes import human_size
@@ -22,7 +23,7 @@ from ..terminal.output import Output
 from .serve import Unused
 
 if TYPE_CHECKING:
-    from ...http.host_door import HostDoor
+    from ...http.host_door import HostDoor, HostRefused
 
 _SHOWN = 12
 _SHORTEST = 8
@@ -70,7 +71,8 @@ def apply(
     Move to the trash what the retention policy of a profile removes. From there it can be brought back for a while.
 
     Exit codes: 0 it is done, or there was nothing to do; 1 the plan is out of date; 10 there is no such profile; 15 the
-    plan waits for a person. In the last three cases nothing was removed.
+    plan waits for a person; in these three cases nothing was removed. 14 the server ended while it removed archives:
+    those that it had moved are in the trash, and tarkeep prune plan shows the rest.
 
     Parameters
     ----------
@@ -117,8 +119,10 @@ def _carry_out(profile: str, plan: str | None, how: str, output: Output, storage
     place = target("profiles", check_profile(profile), "prune")
     with asking(storage) as door:
         try:
-            digest = _digest(door, place, plan)
+            digest = _digest(door, profile, plan)
             told = door.ask("POST", place if how == "prune" else f"{place}/approve", {"plan": digest})
+        except HostServerEnded as error:
+            raise PruneCutOff(profile, digest) from error
         except HostRefused as error:
             advice = ""
             if error.members.get("approvable"):
@@ -144,15 +148,27 @@ def _carry_out(profile: str, plan: str | None, how: str, output: Output, storage
     return OK
 
 
-def _digest(door: HostDoor, place: str, stated: str | None) -> str:
-    """The whole digest of the plan *stated*, or of the present one."""
+def _digest(door: HostDoor, profile: str, stated: str | None) -> str:
+    """The whole digest of the plan *stated*, or of the present one. Raises HostRefused."""
+    from ...http.host_door import target
+
     if stated is not None and len(stated) == _DIGITS:
         return stated
     if stated is not None and len(stated) < _SHORTEST:
         raise UsageError("--plan", f"give at least {_SHORTEST} digits of the plan's digest")
-    present = str(door.ask("GET", place)["plan"])
-    # any other plan is sent as it is, so that the server says what is wrong with it
-    return present if stated is None or present.startswith(stated) else stated.ljust(_DIGITS, "0")
+    present = str(door.ask("GET", target("profiles", profile, "prune"))["plan"])
+    if stated is None or present.startswith(stated):
+        return present
+    raise _out_of_date(profile, stated, present)
+
+
+def _out_of_date(profile: str, stated: str, present: str) -> HostRefused:
+    """As the server refuses a plan that is not the present one; of the stated plan only the beginning is known."""
+    from ...http.host_door import HostRefused
+
+    detail = str(PlanChanged(profile, stated, present))
+    members = {"code": "plan-changed", "status": 409, "detail": detail, "error": detail, "plan": present}
+    return HostRefused(409, "plan-changed", detail, members)
 
 
 def _show(output: Output, told: dict[str, Any]) -> None:
@@ -167,7 +183,8 @@ def _show(output: Output, told: dict[str, Any]) -> None:
         )
         return
     if not removes["archives"]:
-        output.result(f"{profile}: all {counted(keeps['archives'], 'archive')} are kept, nothing to remove")
+        kept = counted(keeps["archives"], "archive is kept", "archives are kept")
+        output.result(f"{profile}: {kept}, nothing to remove")
         return
     output.result(
         f"{profile}: {removes['archives']} of {counted(keeps['archives'] + removes['archives'], 'archive')} would go "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from ....domain.errors.settings import InvalidSetting, UsageError
 from ....domain.identity.naming import check_profile
 from ....domain.profiles.rules import ProfileRules, RuleBook
 from ....domain.text.counted import counted
@@ -13,6 +14,7 @@ from ...settings.expect import expectation_settings
 from ...settings.server import StorageSettings
 from ..terminal.columns import in_columns
 from ..terminal.exits import OK
+from ..terminal.output import Output
 from .serve import Unused
 
 
@@ -20,6 +22,7 @@ def check(
     file: Path,
     /,
     *,
+    json: bool = False,
     storage: StorageSettings | None = None,  # noqa: ARG001
     _server: Unused = None,
 ) -> int:
@@ -30,16 +33,29 @@ def check(
     ----------
     file
         The file, such as profiles.toml.
+    json
+        Print the patterns as one JSON object.
     """
     from ...wiring.host import rules_in
 
-    book = rules_in(file, must_exist=True)
+    try:
+        book = rules_in(file, must_exist=True)
+    except InvalidSetting as error:  # the file is an argument here, and no setting
+        raise UsageError(str(file), error.reason.removeprefix(str(file)).lstrip(": ")) from None
     kept = sum(rules.retention is not None for _, rules in book.entries)
-    print(f"{file}: {counted(len(book.entries), 'pattern')} of profiles, {kept} with a retention policy")
+    Output(json, quiet=False).result(
+        f"{file}: {counted(len(book.entries), 'pattern')} of profiles, {kept} with a retention policy",
+        file=str(file),
+        patterns=[
+            {"pattern": pattern, "has_retention": rules.retention is not None} for pattern, rules in book.entries
+        ],
+    )
     return OK
 
 
-def show_(profile: str, /, *, storage: StorageSettings | None = None, _server: Unused = None) -> int:
+def show_(
+    profile: str, /, *, json: bool = False, storage: StorageSettings | None = None, _server: Unused = None
+) -> int:
     """
     Show every rule that a profile has, and from where: the first pattern that matches counts, whole.
 
@@ -49,6 +65,8 @@ def show_(profile: str, /, *, storage: StorageSettings | None = None, _server: U
     ----------
     profile
         The profile.
+    json
+        Print the rules as one JSON object.
     """
     from ...wiring.host import check_store, rules_in
 
@@ -59,9 +77,13 @@ def show_(profile: str, /, *, storage: StorageSettings | None = None, _server: U
     book = rules_in(file, must_exist=storage.profiles is not None)
     pattern = _pattern(book, check_profile(profile))
     source = f'["{pattern}"] in {file}' if pattern is not None else f"the defaults, since no pattern of {file} matches"
-    print(f"{profile}: {source}")
-    for _, line in in_columns(_settings(book.of(profile)), lambda row: row):
-        print(f"  {line}")
+    rules, output = book.of(profile), Output(json, quiet=False)
+    if json:
+        output.result("", profile=profile, file=str(file), pattern=pattern, **_members(rules))
+        return OK
+    output.result(f"{profile}: {source}")
+    for _, line in in_columns(_settings(rules), lambda row: row):
+        output.result(f"  {line}")
     return OK
 
 
@@ -86,6 +108,17 @@ def _settings(rules: ProfileRules) -> list[tuple[str, str]]:
     if rules.retention is None:
         return [*found, ("retention", "none: nothing is ever removed")]
     return [*found, *((f"retention.{name}", _toml(value)) for name, value in rules.retention.settings().items())]
+
+
+def _members(rules: ProfileRules) -> dict[str, object]:
+    return {
+        "inc_base": rules.inc_base.value,
+        "time_zone": str(rules.time_zone),
+        "allow_opaque": rules.allow_opaque,
+        "max_bytes": rules.max_bytes,
+        "max_archives": rules.max_archives,
+        "retention": None if rules.retention is None else dict(rules.retention.settings()),
+    }
 
 
 def _toml(value: object) -> str:

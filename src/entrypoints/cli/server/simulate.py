@@ -54,7 +54,7 @@ def simulate(
     from ...http.host_door import HostRefused, target
 
     output = Output(json, quiet=False)
-    body = {"days": days, "every": dict(map(_stated, every or []))}
+    body = {"days": days, "every": _stated(every or [])}
     with asking(storage) as door:
         try:
             told = door.ask("POST", target("profiles", check_profile(profile), "prune", "simulate"), body)
@@ -69,11 +69,17 @@ def simulate(
     return OK
 
 
-def _stated(text: str) -> tuple[str, str]:
-    type, equals, stated = text.partition("=")
-    if not equals:
-        raise UsageError("--every", f"{text!r} is not a type and a span or a cron line, such as FULL=7d")
-    return type, stated
+def _stated(options: list[str]) -> dict[str, str]:
+    """What is stated for each type. Raises UsageError."""
+    found: dict[str, str] = {}
+    for text in options:
+        type, equals, stated = text.partition("=")
+        if not equals:
+            raise UsageError("--every", f"{text!r} is not a type and a span or a cron line, such as FULL=7d")
+        if type in found:
+            raise UsageError("--every", f"{type} is given twice, as {found[type]} and as {stated}; give it once")
+        found[type] = stated
+    return found
 
 
 def _show(output: Output, told: dict[str, Any]) -> None:

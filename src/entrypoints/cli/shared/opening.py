@@ -14,10 +14,7 @@ from ....domain.client.retrying import Notice
 from ....domain.errors.client import FolderUnusable, LocalFileChanged
 from ....domain.errors.settings import UsageError
 from ....domain.identity.naming import check_profile
-from ....domain.tarkeep_error import TarkeepError
 from ...settings.client import SMALL_AT_ONCE, ClientSettings, memory_file, where_to_set
-from .. import process
-from ..terminal.exits import last_words
 from ..terminal.hints import in_full
 from ..terminal.output import Output
 from .needed_scopes import check_scopes
@@ -28,35 +25,27 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def opening(settings: ClientSettings, output: Output) -> Iterator[Client]:
+def opening(settings: ClientSettings) -> Iterator[Client]:
     """
-    The client for *settings*, closed at the end of the context. With JSON output, an error that ends the command early
-    is also its summary.
+    The client for *settings*, closed at the end of the context.
 
     Raises:
         InvalidSetting: the token cannot be read.
     """
     from ...wiring.client import open_client
 
-    try:
-        with open_client(
-            settings.server,
-            settings.token(),
-            settings.backup_dir,
-            memory_file(),
-            jobs=settings.jobs or SMALL_AT_ONCE,
-            retries=settings.retries,
-            wait=settings.wait,
-            cacert=settings.cacert,
-            fingerprint=settings.fingerprint,
-        ) as client:
-            yield client
-    except BaseException as error:
-        if output.as_json:
-            code, line = last_words(error, process.command())
-            told = str(error) if isinstance(error, TarkeepError) else line
-            output.result("", summary=True, error=told, exit_code=code)
-        raise
+    with open_client(
+        settings.server,
+        settings.token(),
+        settings.backup_dir,
+        memory_file(),
+        jobs=settings.jobs or SMALL_AT_ONCE,
+        retries=settings.retries,
+        wait=settings.wait,
+        cacert=settings.cacert,
+        fingerprint=settings.fingerprint,
+    ) as client:
+        yield client
 
 
 def facts_of_server(client: Client, output: Output, command: str, profile: str) -> ServerFacts | None:

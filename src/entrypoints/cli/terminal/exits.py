@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from pathlib import Path
 
 from ....domain.errors.access import TokenNotFound
 from ....domain.errors.archives import ArchiveNotFound, ProfileNotFound
 from ....domain.errors.client import Refused, RemoteNotFound, ServerUnreachable, Unauthorized
-from ....domain.errors.settings import InvalidSetting, UsageError
+from ....domain.errors.retention import PruneCutOff
+from ....domain.errors.settings import HostServerEnded, InvalidSetting, UsageError
 from ....domain.identity.invalid import InvalidName, InvalidType
 from ....domain.tarkeep_error import TarkeepError
 from .ending import INTERRUPTED, fault, was_interrupted
@@ -32,6 +34,8 @@ _TABLE: dict[type[TarkeepError], int] = {
     ProfileNotFound: NOT_FOUND,
     Unauthorized: UNAUTHORIZED,
     ServerUnreachable: NO_ANSWER,
+    HostServerEnded: NO_ANSWER,
+    PruneCutOff: NO_ANSWER,
     TarkeepError: FAILED,
 }
 
@@ -59,6 +63,17 @@ def exit_code(error: TarkeepError) -> int:
     if isinstance(error, Refused) and error.is_transient:
         return NO_ANSWER
     return next(_TABLE[kind] for kind in type(error).__mro__ if kind in _TABLE)
+
+
+def word_of(error: BaseException) -> str:
+    """A word for *error*, for programs: the server's own code for a refusal, else the kind of error."""
+    if isinstance(error, KeyboardInterrupt) or was_interrupted():
+        return "interrupted"
+    if isinstance(error, Refused) and error.code:
+        return error.code
+    if isinstance(error, TarkeepError):
+        return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", type(error).__name__).lower()
+    return "failed"
 
 
 def last_words(error: BaseException, command: str) -> tuple[int, str]:

@@ -36,7 +36,7 @@ from ....domain.errors.client import (
     UnsafeMembers,
 )
 from ....domain.errors.content import TooLarge
-from ....domain.errors.retention import ArchiveRemoved
+from ....domain.errors.retention import ArchiveRemoved, PruneCutOff
 from ....domain.errors.settings import CatalogLacks, CatalogStaysDamaged, NotARegularFile
 from ....domain.tarkeep_error import TarkeepError
 
@@ -94,6 +94,11 @@ def hint(error: TarkeepError) -> str:
             return f"name another folder with --{purpose.value}"
         case DumpTooLarge(setting=setting):
             return f"raise {setting} on the server, or leave something out with --exclude"
+        case PruneCutOff(profile=profile):
+            return (
+                f"once it runs again, tarkeep trash list {profile} shows what went, and tarkeep prune plan {profile} "
+                "what would still go"
+            )
         case ArchiveRemoved(is_in_trash=True, name=name):
             profile, _, label = name.partition("/")
             return f"tarkeep trash undelete {shlex.join([profile, label])} on the server brings it back"

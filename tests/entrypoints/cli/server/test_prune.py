@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -289,8 +291,8 @@ def test_rules_of_a_mistyped_data_directory_are_not_the_defaults(tmp_path: Path)
     ("table", "said"),
     [
         ("keep_dayly = 7", '["web-*".retention] there is no retention setting keep_dayly; did you mean keep_daily?'),
-        ("keep_daily = 0", '["web-*".retention] retention: it needs at least one rule that keeps something'),
-        ("", '["web-*".retention] retention: it needs at least one rule that keeps something'),
+        ("keep_daily = 0", '["web-*".retention] at least one rule must keep something, such as keep_daily'),
+        ("", '["web-*".retention] at least one rule must keep something, such as keep_daily'),
         ('keep_daily = "7 days"', "keep_daily: '7 days' is not a span of time such as 36h, 14d, 8w, 6m (months) or 2y"),
         ("keep_daily = -1", 'keep_daily must be a number from 0 on, a span such as "14d" or "all", not -1'),
         ('keep_last = "14d"', 'keep_last must be a number from 0 on or "all", not '),
@@ -298,7 +300,12 @@ def test_rules_of_a_mistyped_data_directory_are_not_the_defaults(tmp_path: Path)
         ("keep_last = 1\nminimum_points = true", "minimum_points must be a number from 0 on, not True"),
         ("keep_last = 1\nlargest_share = 2", "largest_share must be a number between 0 and 1, not 2"),
         ("keep_last = 1\nbrake = 1", "brake must be true or false, not 1"),
-        ('keep_last = 1\nprefer_full = "always"', "prefer_full must be one of hourly, daily, weekly, monthly"),
+        (
+            'keep_last = 1\nprefer_full = "always"',
+            "prefer_full must be hourly, daily, weekly, monthly, quarterly, yearly or never",
+        ),
+        ('keep_last = 1\nprefer_full = "weakly"', "not 'weakly'; did you mean weekly?"),
+        ("keep_secondly = 1", "The rules are keep_last, keep_within, keep_hourly, keep_daily"),
     ],
 )
 def test_a_mistake_in_a_policy_names_file_table_and_setting(tmp_path: Path, table: str, said: str) -> None:
@@ -366,3 +373,95 @@ def test_a_client_that_asks_for_a_removed_point_is_told_how_it_comes_back(tmp_pa
         told = host.tarkeep("ls", "laptop", *at, code=10, environment=client).stderr
         assert "its bytes were removed for good on 20" in told
         assert "undelete" not in told
+
+
+def test_programs_get_the_rules_as_json(tmp_path: Path) -> None:
+    host = Host(tmp_path / "data", tmp_path / "rules.toml")
+    host.rules.write_text(RULES)
+
+    checked = json.loads(host.tarkeep("rules", "check", "rules.toml", "--json").stdout)
+    assert checked["patterns"] == [{"pattern": "laptop", "has_retention": True}]
+    shown = json.loads(host.tarkeep("rules", "show", "laptop", "--json").stdout)
+    assert (shown["pattern"], shown["retention"]["keep_last"], shown["max_bytes"]) == ("laptop", 2, None)
+
+
+def test_programs_get_tokens_as_json(tmp_path: Path) -> None:
+    """Their texts are not among them."""
+    host = Host(tmp_path / "data", tmp_path / "rules.toml")
+    host.rules.write_text(RULES)
+    text = host.tarkeep("token", "create", "--scope", "pull", "--profile", "laptop", "--note", "ann").stdout.strip()
+
+    listed = host.tarkeep("token", "list", "--json").stdout
+    token = json.loads(listed)
+    assert text not in listed
+    assert (token["scopes"], token["profiles"], token["valid"], token["note"]) == (["pull"], ["laptop"], True, "ann")
+    revoked = json.loads(host.tarkeep("token", "revoke", token["id"], "--json").stdout)
+    assert (revoked["id"], revoked["valid"]) == (token["id"], False)
+
+
+@pytest.mark.parametrize(
+    ("words", "exit", "word", "said"),
+    [
+        (("prune", "plan", "laptop"), 2, "invalid-setting", "there is no data directory"),
+        (("prune", "plan"), 2, "usage-error", "needs PROFILE"),
+        (("prune", "plna", "laptop"), 2, "usage-error", "did you mean plan?"),
+        (("rules", "check", "none.toml"), 2, "usage-error", "there is no file none.toml"),
+        (("list", "--server", "http://127.0.0.1:1"), 14, "server-unreachable", "no answer"),
+        (("push", "--bogus"), 2, "usage-error", "there is no option --bogus"),
+        (
+            ("hold", "add", "laptop", "FULL/a.tar.gz", "--id", "a/b", "--reason", "x"),
+            2,
+            "usage-error",
+            "a hold is named",
+        ),
+        (("prune", "simulate", "laptop", "--every", "INC=1d", "--every", "INC=2d"), 2, "usage-error", "given twice"),
+    ],
+)
+def test_programs_get_as_json_what_ends_a_command_before_any_request(
+    tmp_path: Path, words: tuple[str, ...], exit: int, word: str, said: str
+) -> None:
+    """One object on standard output; people read the sentence on standard error all the same."""
+    host = Host(tmp_path / "data", tmp_path / "rules.toml")
+    host.rules.write_text(RULES)
+
+    ran = host.tarkeep(*words, "--json", code=exit)
+
+    told = json.loads(ran.stdout)
+    assert (told["code"], told["exit_code"]) == (word, exit)
+    assert said in told["error"]
+    assert told["detail"] in ran.stderr
+    assert host.tarkeep(*words, code=exit).stdout == ""
+
+
+def test_the_beginning_of_another_plan_is_repeated_as_it_was_given(host: Host) -> None:
+    told = host.tarkeep("prune", "apply", "laptop", "--plan", "12345678", "--json", code=1)
+
+    assert json.loads(told.stdout)["code"] == "plan-changed"
+    assert "the plan 12345678 of laptop is out of date" in told.stderr
+
+
+def test_a_server_that_dies_meanwhile_leaves_a_command_that_says_what_is_certain(tmp_path: Path) -> None:
+    """Each archive is in one place as a whole; the commands that show where are named."""
+    host = Host(tmp_path / "data", tmp_path / "rules.toml")
+    host.rules.write_text(RULES)
+    with live_server(host.data, "--profiles", str(host.rules)):
+        pass
+    with host_socket.listening(host.data) as dying:
+        ended = threading.Thread(target=_take_and_die, args=(dying,), daemon=True)
+        ended.start()
+        ran = host.tarkeep("prune", "apply", "laptop", "--plan", "3" * 64, "--json", code=14)
+
+    assert json.loads(ran.stdout)["code"] == "prune-cut-off"
+    assert "the server ended while it carried out the plan 333333333333 of laptop" in ran.stderr
+    assert "tarkeep prune plan laptop what would still go" in ran.stderr
+
+
+def _take_and_die(listener: socket.socket) -> None:
+    """Answer nobody, as a server that is killed once it was asked."""
+    while True:
+        try:
+            connection, _ = listener.accept()
+        except OSError:
+            return
+        with connection:
+            connection.recv(1 << 16)

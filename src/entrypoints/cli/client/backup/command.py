@@ -93,7 +93,7 @@ def backup(
     said = (options or BackupOptions()).of(directory)
     wanted = _wanted(profile, settings, said, everything=all)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a stopped service cleans up as Ctrl-C does
-    with opening(settings, output) as opened:
+    with opening(settings) as opened:
         wants_check = "all" if check_all else "some" if check else None
         run = _Backup(opened, output, settings, dry_run=dry_run, wants_check=wants_check)
         codes = [run.or_error(profile, its) if all else run(profile, its) for profile, its in wanted.items()]

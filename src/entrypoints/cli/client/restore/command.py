@@ -100,7 +100,7 @@ def restore(
     wanted = given_path(path) if path is not None else b""
     left = Left()
     # Noted inside as well, so that the JSON summary includes it.
-    with left.told(), opening(settings, output) as opened, left.told():
+    with left.told(), opening(settings) as opened, left.told():
         facts_of_server(opened, output, "restore", profile)
         how = restoring(opened, into, work, tar=tar_program(tar))
         run = RestoreRun(
