@@ -32,7 +32,7 @@ from ..chains.standing import PlacedArchive
 from ..identity.archive_id import ArchiveId, BackupType
 from ..profiles.retention_policy import Every, KeepRule, RetentionPolicy
 from ..text.counted import counted
-from ..text.times import rfc3339
+from ..text.times import minute, rfc3339
 from .buckets import Chosen, Timeline, bucket_numbers, by_claim, by_receipt, chosen
 from .candidates import Candidate, NeededBy, candidates, dependents_first
 from .decisions import Pause, PauseKind, PruneDecision, PrunePlan, Reason, ReasonKind
@@ -131,7 +131,8 @@ class _Planning:
     def _keep_by_itself(self, one: Candidate) -> None:
         archive, circumstances = one.archive, self.circumstances
         if self._is_young(one):
-            text = f"received at {rfc3339(archive.received_at)}, within minimum_age = {self.policy.minimum_age}"
+            until = minute(self.policy.minimum_age.after(archive.received_at))
+            text = f"younger than minimum_age = {self.policy.minimum_age} until {until}"
             one.reasons += (Reason(ReasonKind.YOUNG, text),)
         if circumstances.marks:
             for text in circumstances.marks.get(archive.id, UNMARKED).protection(self.now):

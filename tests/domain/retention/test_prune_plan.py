@@ -356,7 +356,7 @@ def test_what_is_young_stays_and_displaces_nothing() -> None:
     plan = planned([(old, None), (young, None)], policy(KeepRule(Every.POINT, 1), minimum_age=Span.parse("7d")))
 
     assert reasons(plan, old) == ["last 1"]
-    assert reasons(plan, young) == ["received at 2026-11-23T12:00:00Z, within minimum_age = 7d"]
+    assert reasons(plan, young) == ["younger than minimum_age = 7d until 2026-11-30 12:00Z"]
 
 
 def test_what_does_not_restore_stays_for_a_while() -> None:

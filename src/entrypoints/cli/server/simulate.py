@@ -59,7 +59,8 @@ def simulate(
         try:
             told = door.ask("POST", target("profiles", check_profile(profile), "prune", "simulate"), body)
         except HostRefused as error:
-            return refused(output, error)
+            advice = "give fewer --days, or say with --every how often archives will come"
+            return refused(output, error, advice if error.code == "too-long" else "")
     if svg is not None:
         svg.write_text(_drawn(profile, told["days"]), encoding="utf-8")
     if json:
@@ -89,7 +90,7 @@ def _show(output: Output, told: dict[str, Any]) -> None:
     for _, line in in_columns(shown, _cells, right=[1, 2, 3, 4]):
         output.result(line)
     for setting, size in told["alone"].items():
-        output.result(f"{setting} keeps {human_size(size)} at the end that no other rule keeps")
+        output.result(f"without {setting}, {human_size(size) if size else 'nothing'} less would be kept at the end")
     last = days[-1]
     output.result(
         f"{told['profile']}: after {counted(len(days), 'day')} {counted(last['points'], 'point')} in "
