@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from . import lists, long_chains, looking, pruning, pushing
+from . import lists, long_chains, looking, monitored, pruning, pushing
 from .measure import Measure
 
 MEASURES: Sequence[Measure] = (
@@ -20,6 +20,7 @@ MEASURES: Sequence[Measure] = (
     *long_chains.MEASURES,
     *pushing.MEASURES,
     *pruning.MEASURES,
+    *monitored.MEASURES,
 )
 
 __all__ = ["MEASURES", "Measure"]
