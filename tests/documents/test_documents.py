@@ -11,6 +11,7 @@ import pytest
 
 from tarkeep import __version__
 from tests.support.documents import ROOT, Command, Played, Sandbox, commands, unlike
+from tests.support.require import require
 from tests.support.server import live_server
 
 PAGES = sorted([ROOT / "README.md", ROOT / "scripts" / "README.md", *(ROOT / "docs").glob("*.md")])
@@ -369,6 +370,24 @@ def test_retention(tmp_path: Path) -> None:
         ),
         sandbox,
     )
+
+
+def test_drills(tmp_path: Path) -> None:
+    """docs/drills.md: a point is drilled on the machine of the reader."""
+    require("bwrap", shutil.which("bwrap") is not None, "install bubblewrap")
+    home = tmp_path / "home"
+    home.mkdir()
+    with live_server(tmp_path / "data") as server:
+        sandbox = Sandbox(home, {"http://backup.example:5000": server.url})
+        prepare(
+            sandbox, f"echo a >a; tar -cz a | curl -fsS -T - {server.url}/api/v1/profiles/laptop/archives/FULL/a.tar.gz"
+        )
+
+        check(sandbox.play(page_commands("docs/drills.md")), sandbox)
+
+        with server.client() as client:
+            (drill,) = client.get("/api/v1/drills").json()["drills"]
+            assert drill["outcome"] == "equal"
 
 
 def test_operations(tmp_path: Path) -> None:

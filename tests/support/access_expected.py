@@ -62,7 +62,9 @@ EXPECTED: dict[tuple[str, str], Access] = {
         "GET /api/v1/jobs",
         "GET /api/v1/jobs/{job}/runs",
         "GET /api/v1/status",
+        "GET /api/v1/drills",
     ),
+    **_rows((Scope.DRILL,), Where.HANDLER, "GET /api/v1/drills/due", "POST /api/v1/drills/{id}/report"),
     **_rows(
         (Scope.LIST,),
         Where.PATH,

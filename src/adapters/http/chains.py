@@ -87,7 +87,7 @@ class HttpChains:
             )
 
     def snapshot(self, id: ArchiveId) -> bytes:
-        with _not_there(), self.connection.stream(f"{archive_path(id)}/snapshot") as download:
+        with not_there(), self.connection.stream(f"{archive_path(id)}/snapshot") as download:
             return b"".join(download)
 
     def put_snapshot(self, id: ArchiveId, snapshot: bytes) -> None:
@@ -164,12 +164,12 @@ class HttpChains:
 
     def restored(self, profile: str, at: str, path: bytes, *, allow_gaps: bool = False) -> Download:
         query = urlencode({"at": at, "path": path_text(path), **_part(b"", allow_gaps=allow_gaps)})
-        with _not_there():
+        with not_there():
             return self.connection.stream(f"/api/v1/profiles/{quote(profile)}/restore.tar?{query}")
 
     def _asked(self, profile: str, what: str, **query: str) -> Told:
         target = f"/api/v1/profiles/{quote(profile)}/{what}"
-        with _not_there():
+        with not_there():
             return self.connection.asked("GET", f"{target}?{urlencode(query)}" if query else target)
 
     def _entries(
@@ -202,7 +202,7 @@ class HttpChains:
 
 
 @contextmanager
-def _not_there() -> Iterator[None]:
+def not_there() -> Iterator[None]:
     """Turn a server's answer that it has no such thing into an error of its own."""
     try:
         yield
@@ -261,6 +261,7 @@ def _point(profile: str, told: Told) -> StoredPoint:
         is_sound=told.flag("sound") if told.has("sound") else True,
         gaps=told.count("gaps") if told.has("gaps") else 0,
         distrust=told.text("distrust") if told.has("distrust") else "",
+        restore_minutes=told.number("restore_minutes") if told.has("restore_minutes") else None,
     )
 
 

@@ -148,8 +148,12 @@ class HttpConnection:
         body: bytes | Iterable[bytes] = b"",
         *,
         preload: bool = True,
+        silence_seconds: float = SILENCE_SECONDS,
     ) -> urllib3.BaseHTTPResponse:
-        """A successful answer, read completely if *preload*. *target* is a path, or a whole address."""
+        """
+        A successful answer, read completely if *preload*; the server may be silent for so long. *target* is a path, or
+        a whole address.
+        """
         url = target if target.startswith(("http://", "https://")) else self.shown_url + target
         authorization = self._authorization if url.startswith(self.shown_url + "/") else {}
         try:
@@ -160,6 +164,7 @@ class HttpConnection:
                 body=body or None,
                 preload_content=preload,
                 redirect=False,
+                timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=silence_seconds),
             )
             if answer.status >= 400 and not preload:
                 answer.read(cache_content=True)

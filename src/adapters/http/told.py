@@ -74,6 +74,13 @@ class Told:
             raise self._wrong(name, "is not a number")
         return value
 
+    def number(self, name: str) -> float:
+        """A number that is not negative."""
+        value = self._member(name)
+        if type(value) not in (int, float) or not 0 <= value < _MOST:
+            raise self._wrong(name, "is not a valid number")
+        return float(value)
+
     def flag(self, name: str) -> bool:
         value = self._member(name)
         if not isinstance(value, bool):

@@ -90,7 +90,7 @@ class LocalFolderTree:
 
     def names(self) -> list[bytes]:
         with self._told():
-            return _names_in(self._folder)
+            return names_in(self._folder)
 
     def paths(self) -> Generator[bytes, None, None]:
         closed: list[tuple[bytes, int]] = []
@@ -100,7 +100,7 @@ class LocalFolderTree:
         finally:
             for path, mode in reversed(closed):
                 with suppress(OSError):
-                    folder = _opened_below(self._folder, path)
+                    folder = opened_below(self._folder, path)
                     try:
                         os.fchmod(folder, mode)
                     finally:
@@ -113,13 +113,13 @@ class LocalFolderTree:
 
     def clear(self) -> None:
         with self._told():
-            _empty(self._folder)
+            empty(self._folder)
 
     def entries(self, path: bytes = b"") -> Iterator[LocalEntry]:
         if path:
             above, _, name = path.rpartition(b"/")
             try:
-                opened = _opened_below(self._folder, above)
+                opened = opened_below(self._folder, above)
             except OSError as error:
                 if error.errno in _NOT_THERE:
                     return
@@ -151,11 +151,11 @@ class LocalFolderTree:
         while waiting:
             at = waiting.pop()
             try:
-                opened = _opened_below(folder, at)
+                opened = opened_below(folder, at)
             except OSError as error:
                 raise self._unusable(at, error) from error
             try:
-                for name in _names_in(opened):
+                for name in names_in(opened):
                     inside = at + b"/" + name if at else name
                     try:
                         found = os.stat(name, dir_fd=opened, follow_symlinks=False)
@@ -183,12 +183,12 @@ class LocalFolderTree:
             raise FolderUnusable(str(self.folder), error.strerror or str(error)) from error
 
 
-def _names_in(folder: int) -> list[bytes]:
+def names_in(folder: int) -> list[bytes]:
     with os.scandir(folder) as listed:
         return [os.fsencode(entry.name) for entry in listed]
 
 
-def _opened_below(folder: int, path: bytes) -> int:
+def opened_below(folder: int, path: bytes) -> int:
     """The directory at *path* below *folder*, reached without following links."""
     opened = os.dup(folder)
     for name in path.split(b"/") if path else ():
@@ -200,7 +200,7 @@ def _opened_below(folder: int, path: bytes) -> int:
     return opened
 
 
-def _empty(folder: int) -> None:
+def empty(folder: int) -> None:
     """
     Remove everything in *folder*, following no link. Without recursion, since a tree may be deeper than the stack.
 
@@ -209,9 +209,9 @@ def _empty(folder: int) -> None:
     paths: list[list[bytes]] = [[]]
     while paths:
         path = paths[-1]
-        opened = _opened_below(folder, b"/".join(path))
+        opened = opened_below(folder, b"/".join(path))
         try:
-            inside = [name for name in _names_in(opened) if not _unlinked(name, opened)]
+            inside = [name for name in names_in(opened) if not _unlinked(name, opened)]
         finally:
             os.close(opened)
         if inside:
@@ -219,7 +219,7 @@ def _empty(folder: int) -> None:
             continue
         paths.pop()
         if path:
-            above = _opened_below(folder, b"/".join(path[:-1]))
+            above = opened_below(folder, b"/".join(path[:-1]))
             try:
                 os.rmdir(path[-1], dir_fd=above)
             finally:

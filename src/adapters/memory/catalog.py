@@ -34,6 +34,7 @@ from ...domain.retention.arrival import Arrival, arrival_of
 from ..cursors import after_identity, after_time, read_identity, read_time
 from .entries import Entries, identity_key
 from .links import MemoryLinks
+from .upkeep.drill_table import MemoryDrillTable
 from .upkeep.figures import MemoryFigures
 from .upkeep.job_table import MemoryJobTable
 from .upkeep.notice_table import MemoryNoticeTable
@@ -59,6 +60,7 @@ class MemoryCatalog(MemoryLinks):
         self.figures = MemoryFigures(self, scrubs)
         self.notices = MemoryNoticeTable()
         self.statuses = MemoryStatusTable(self._versions)
+        self.drills = MemoryDrillTable()
 
     def claim(self, archive: BackupArchive) -> ClaimOutcome:
         with self._lock:

@@ -80,6 +80,7 @@ from .schema import (
 )
 from .shared_transactions import SharedTransactions
 from .statements import Statements, Transaction
+from .upkeep.drill_rows import SqlDrillTable
 from .upkeep.figure_rows import SqlFigures
 from .upkeep.job_rows import SqlJobTable
 from .upkeep.notice_rows import SqlNoticeTable
@@ -118,6 +119,7 @@ class SqlCatalog(SqlLinks, SqlRemovals):
         self.statuses = SqlStatusTable(self._all, self._write)
         self.notices = SqlNoticeTable(self._all, self._write)
         self.scrubs = SqlScrubTable(self._all, self._write, engine.dialect.name)
+        self.drills = SqlDrillTable(self._all, self._write)
         self._links = LinkChanges(engine.dialect.name)
         upsert = sqlite.insert if engine.dialect.name == "sqlite" else postgresql.insert
         # inline: the row's number is not needed

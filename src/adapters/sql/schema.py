@@ -32,7 +32,7 @@ from sqlalchemy import (
 
 from ...domain.errors.settings import FormatUnknown
 
-HEAD = "0015"
+HEAD = "0016"
 """The newest revision among the migrations."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -310,6 +310,24 @@ outbox = Table(
 
 Index("outbox_in_time", outbox.c.outcome, outbox.c.next_us)
 Index("outbox_by_channel", outbox.c.channel, outbox.c.created_us)
+
+drills = Table(
+    "drills",
+    METADATA,
+    Column("number", _sequence, primary_key=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("profile", _words, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("who", Text),
+    Column("outcome", Text, nullable=False),
+    Column("started_us", BigInteger, nullable=False),
+    Column("ended_us", BigInteger),
+    Column("told", Text, nullable=False),  # JSON, see `upkeep.drill_rows`
+    sqlite_autoincrement=True,
+)
+"""Restore drills and rehearsals. `FORGET_EVERYTHING` leaves them, too."""
+
+Index("drills_of_profile", drills.c.profile, drills.c.kind, drills.c.number)
 
 totals = Table(
     "totals",

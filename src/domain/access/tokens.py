@@ -39,11 +39,12 @@ class Scope(Enum):
     LIST = "list"
     VERIFY = "verify"
     METRICS = "metrics"
+    DRILL = "drill"  # be told what to restore as a drill, and report it; to get the archives it needs pull, too
     PRUNE = "prune"
     ADMIN = "admin"
 
 
-OPEN_SCOPES = frozenset({Scope.PUSH, Scope.PULL, Scope.LIST, Scope.VERIFY, Scope.METRICS})
+OPEN_SCOPES = frozenset({Scope.PUSH, Scope.PULL, Scope.LIST, Scope.VERIFY, Scope.METRICS, Scope.DRILL})
 """What every client may do on a server without tokens; deleting and administration are never open."""
 
 

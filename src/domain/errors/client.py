@@ -328,3 +328,33 @@ class SnapshotUnusable(TarkeepError):
 
     def __str__(self) -> str:
         return f"the snapshot file of {self.archive} cannot be continued from: {self.reason}"
+
+
+@define
+class SandboxUnusable(TarkeepError):
+    """Nothing on this machine keeps tar away from everything else; *tried* says for each way why not."""
+
+    tried: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"no drill was run: {'; '.join(self.tried)}"
+
+
+@define
+class DrillBlind(TarkeepError):
+    """What this machine restores of a chain made for the purpose is not judged as it must be: *why*, a clause."""
+
+    why: str
+
+    def __str__(self) -> str:
+        return f"no drill was run, since this machine cannot tell right from wrong: {self.why}"
+
+
+@define
+class DrillStopped(TarkeepError):
+    """A restore in a drill came to no end that could be judged: *why*, a clause."""
+
+    why: str
+
+    def __str__(self) -> str:
+        return self.why

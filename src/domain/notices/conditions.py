@@ -13,6 +13,8 @@ _EVENTS = {
     ConcernKind.UNRESTORABLE: Event.UNRESTORABLE,
     ConcernKind.PRUNE_PAUSED: Event.PRUNE_PAUSED,
     ConcernKind.SCRUB_BEHIND: Event.SCRUB_BEHIND,
+    ConcernKind.DRILL_DIFFERENT: Event.DRILL_DIFFERENT,
+    ConcernKind.DRILL_BEHIND: Event.DRILL_BEHIND,
     ConcernKind.CLOCK: Event.CLOCK_JUMPED,
     ConcernKind.JOB_FAILED: Event.JOB_FAILED,
     ConcernKind.DISK: Event.DISK,

@@ -16,6 +16,7 @@ from attrs import define, frozen
 
 from .expectation import Expectation
 from .retention_policy import RetentionPolicy
+from .span import Span
 
 
 class IncBase(Enum):
@@ -35,6 +36,7 @@ class ProfileRules:
     of a tar, such as encrypted ones; of those only the bytes are known. *max_bytes* and *max_archives* are the most
     that each profile may hold; None is no limit. *retention* is what may be removed; None: nothing, ever. *expectation*
     is what is to come; None: it is learnt from what came.
+    *drill_every* is how often a point is restored as a drill; None: as often as the server does by default.
     """
 
     inc_base: IncBase = IncBase.LAST_INC_OR_FULL
@@ -44,6 +46,7 @@ class ProfileRules:
     max_archives: int | None = None
     retention: RetentionPolicy | None = None
     expectation: Expectation | None = None
+    drill_every: Span | None = None
 
 
 @frozen

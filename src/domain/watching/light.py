@@ -37,6 +37,8 @@ class ConcernKind(Enum):
     CLOCK = "clock"
     JOB_FAILED = "job-failed"
     DISK = "disk"
+    DRILL_DIFFERENT = "drill-different"
+    DRILL_BEHIND = "drill-behind"
     UNDELIVERED = "undelivered"
 
 

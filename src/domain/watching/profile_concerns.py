@@ -11,6 +11,7 @@ from ..chains.standing import ObstacleKind, PlacedArchive
 from ..identity.archive_id import ArchiveId, BackupType
 from ..text.counted import counted
 from ..text.times import rfc3339
+from .drill_concerns import DrillFacts, drill_concerns
 from .light import Concern, ConcernKind, Light, worst_first
 from .slots import Slot
 
@@ -38,7 +39,7 @@ class ProfileFacts:
     *newest* is its newest archive. *damaged* are those whose stored bytes are known to be wrong. *missed*: the slots
     for which nothing came, in order. *brake* says why pruning is stopped, *waits* why the last plan waits for a person.
     *unread* counts archives that should have been read again long ago. *held_bytes* of *max_bytes* are used, if there
-    is a limit.
+    is a limit. *drills* is what is known of its drills, None if nothing of it restores.
     """
 
     profile: str
@@ -50,6 +51,7 @@ class ProfileFacts:
     unread: int = 0
     held_bytes: int = 0
     max_bytes: int | None = None
+    drills: DrillFacts | None = None
 
 
 def concerns_of(facts: ProfileFacts) -> tuple[Concern, ...]:
@@ -64,6 +66,8 @@ def _concerns(facts: ProfileFacts) -> Iterator[Concern]:
     yield from _of_newest(facts.newest)
     for type in dict.fromkeys(missed.type for missed in facts.missed):
         yield _of_missed([missed for missed in facts.missed if missed.type is type])
+    if facts.drills is not None:
+        yield from drill_concerns(facts.drills)
     for why in facts.brake.values():
         yield Concern(ConcernKind.BRAKED, Light.RED, f"pruning is stopped: {why}")
     for why in facts.waits if not facts.brake else ():

@@ -43,6 +43,10 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("restore", "client.restore.command:restore", "Restore a tree, or a part of it, into a directory."),
         Command("pull", "client.pull:pull", "Download archives as they are stored."),
     ),
+    "Prove that it restores": (
+        Command("drill run", "client.drills.run:run", "Restore a point here, and have the server compare every name."),
+        Command("drill list", "client.drills.list:list_", "List the drills and what came of them."),
+    ),
     "Run a server": (
         Command("serve", "server.serve:serve", "Serve until stopped."),
         Command("prune plan", "server.prune:plan", "Show what the retention policy would remove, and why."),
@@ -81,6 +85,7 @@ GROUPS: dict[str, tuple[Command, ...]] = {
     ),
 }
 FAMILIES = {
+    "drill": "Prove that points restore, by restoring them.",
     "prune": "Remove archives by the retention policy of their profile.",
     "trash": "List and bring back what was removed.",
     "hold": "Keep archives whatever the policy says.",

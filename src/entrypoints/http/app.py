@@ -39,7 +39,7 @@ from .edge.method import effective_method, is_of_uploads, refuse_two_methods
 from .requests import tus_headers
 from .requests.parameters import check_target
 from .routes import archives as v1
-from .routes import chains, gaps, jobs, original, points, retention, status, uploads
+from .routes import chains, drills, gaps, jobs, original, points, retention, status, uploads
 from .routes import trees as inside
 from .routes.upkeep import metrics
 
@@ -60,6 +60,7 @@ def routes() -> list[GuardedRoute]:
         *gaps.routes(),
         *retention.routes(),
         *jobs.routes(),
+        *drills.routes(),
         *status.routes(),
         *metrics.routes(),
         *inside.routes(),

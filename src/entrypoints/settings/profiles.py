@@ -9,6 +9,7 @@ The file with the rules of profiles: one TOML table per pattern of names; the fi
     allow_opaque = true
     max_bytes = "500G"
     max_archives = 400
+    drill_every = "7d"
 
     ["web-*".retention]           # see `retention`
     keep_daily = 14
@@ -30,10 +31,12 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from ...domain.drills.choice import DrillEvery
 from ...domain.errors.settings import InvalidSetting
 from ...domain.identity.invalid import InvalidName
 from ...domain.identity.naming import check_profile
 from ...domain.profiles.rules import IncBase, ProfileRules, RuleBook
+from ...domain.profiles.span import Span
 from .expect import ReadTimes, expectation_of
 from .files import read_setting_text
 from .retention import policy_of
@@ -49,6 +52,7 @@ class _Table(msgspec.Struct, forbid_unknown_fields=True):
     allow_opaque: bool = False
     max_bytes: int | str | None = None
     max_archives: int | None = None
+    drill_every: str | None = None
     retention: object = None
     expect: object = None
 
@@ -126,6 +130,10 @@ def _rules(file: Path, pattern: str, table: _Table, read_times: ReadTimes) -> Pr
     if table.max_archives is not None and table.max_archives < 0:
         raise InvalidSetting("profiles", f"{place} max_archives: must be 0 or more, is {table.max_archives}")
     try:
+        drill_every = None if table.drill_every is None else DrillEvery(Span.parse(table.drill_every)).span
+    except ValueError as error:
+        raise InvalidSetting("profiles", f"{place} drill_every: {error}") from None
+    try:
         retention = None if table.retention is None else policy_of(table.retention)
     except ValueError as error:
         raise InvalidSetting("profiles", f'{file}: ["{pattern}".retention] {error}') from None
@@ -133,4 +141,13 @@ def _rules(file: Path, pattern: str, table: _Table, read_times: ReadTimes) -> Pr
         expectation = None if table.expect is None else expectation_of(table.expect, zone, read_times)
     except ValueError as error:
         raise InvalidSetting("profiles", f'{file}: ["{pattern}".expect] {error}') from None
-    return ProfileRules(table.inc_base, zone, table.allow_opaque, max_bytes, table.max_archives, retention, expectation)
+    return ProfileRules(
+        table.inc_base,
+        zone,
+        table.allow_opaque,
+        max_bytes,
+        table.max_archives,
+        retention,
+        expectation,
+        drill_every=drill_every,
+    )

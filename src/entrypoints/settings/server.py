@@ -146,6 +146,9 @@ class StorageSettings:
     job_scrub: str = "0 1 * * *"
     """When archives that were not read for long are read again: a cron line, or off."""
 
+    job_rehearse: str = "0 2 * * *"
+    """When restores are rehearsed in the server, where no machine runs drills: a cron line, or off."""
+
     scrub_every: str = "30d"
     """How often every archive is read again, such as 14d or 8w."""
 
@@ -155,6 +158,15 @@ class StorageSettings:
 
     scrub_window: str = ""
     """The part of the day in which archives begin to be read again, such as 22:00-06:00. Default: any time."""
+
+    drill_every: str = "30d"
+    """How often a point of each profile is restored as a drill, such as 14d or 8w."""
+
+    drill_bytes: Size = field(default=20 << 30, validator=_positive)
+    """How much of a tree a drill restores at most (20G); of a larger one random folders. Units K, M, G, T."""
+
+    drill_minutes: int = field(default=60, validator=_positive)
+    """How long tar may take to restore in a drill before it is killed."""
 
     job_time_zone: str = "UTC"
     """The time zone of these times, such as Europe/Paris."""

@@ -1,4 +1,4 @@
-"""When the server's jobs run, as the settings say."""
+"""When the server's jobs run and what is drilled, as the settings say."""
 
 from __future__ import annotations
 
@@ -11,26 +11,41 @@ from attrs import field, frozen
 
 from ...adapters.cron_lines import CronsimLines
 from ...adapters.memory.one_reader import AnyPace, OneReader
+from ...adapters.memory.upkeep.drill_table import MemoryDrillTable
 from ...adapters.memory.upkeep.job_table import MemoryJobTable
 from ...adapters.process.upkeep.readers import ThreadReaders
 from ...adapters.process.upkeep.scrub_pace import ProcessTraffic, SleepingPace
+from ...domain.drills.choice import DrillEvery, DrillLimits
 from ...domain.errors.settings import InvalidSetting
 from ...domain.jobs.job import OFF, Job, JobWork, Timing
 from ...domain.ports.catalog import Catalog
-from ...domain.ports.inspection import Hasher
+from ...domain.ports.inspection import Hasher, Inspector
 from ...domain.ports.store import ArchiveStore
-from ...domain.ports.system import Clock, NameLocks
+from ...domain.ports.system import Clock, IdSource, NameLocks, Turns
+from ...domain.ports.unpacking import Packer, Unpacker
+from ...domain.ports.upkeep.drills import DrillTable
 from ...domain.ports.upkeep.figures import Tally
 from ...domain.ports.upkeep.jobs import JobTable
 from ...domain.ports.upkeep.scrubbing import Readers, ReadingPace, Traffic
 from ...domain.ports.upkeep.scrubs import ScrubTable
+from ...domain.ports.upkeep.statuses import StatusTable
+from ...domain.profiles.rules import Rules
 from ...domain.profiles.schedule import EverySo
 from ...domain.profiles.span import Span
 from ...domain.scrubbing.pace import Window
 from ...domain.scrubbing.unread import ScrubEvery
+from ...domain.usecases.drills.digests import DigestMembers
+from ...domain.usecases.drills.expected import ExpectedNames
+from ...domain.usecases.drills.judge_drill import FindDrill, JudgeDrill
+from ...domain.usecases.drills.open_drill import OpenDrill
+from ...domain.usecases.drills.rehearse import REHEARSE, RehearseProfiles
 from ...domain.usecases.notices.deliver import DELIVER
+from ...domain.usecases.reading.archive_members import ArchiveMembers
 from ...domain.usecases.reading.examiner import Examiner
 from ...domain.usecases.reading.mend_sidecar import MendSidecar
+from ...domain.usecases.restoring.load_points import LoadPoints
+from ...domain.usecases.restoring.open_point import OpenPoint
+from ...domain.usecases.restoring.restore_tar import RestoreTar
 from ...domain.usecases.scrubbing.scrub_archive import ScrubArchive
 from ...domain.usecases.scrubbing.scrub_archives import ScrubArchives
 from ...domain.usecases.watching.watch import WATCH
@@ -78,7 +93,12 @@ def job_plan(settings: StorageSettings, table: JobTable, server: str) -> JobPlan
         InvalidSetting: a time is neither a cron line nor ``off``, or the zone is none.
     """
     zone = zone_of(settings.job_time_zone)
-    lines = {"prune": settings.job_prune, "purge": settings.job_purge, "scrub": settings.job_scrub}
+    lines = {
+        "prune": settings.job_prune,
+        "purge": settings.job_purge,
+        "scrub": settings.job_scrub,
+        REHEARSE: settings.job_rehearse,
+    }
     timings: dict[str, Timing] = dict.fromkeys((WATCH, DELIVER), OFTEN)
     timings |= {name: _timing(f"job_{name}", line, settings.job_time_zone, zone) for name, line in lines.items()}
     return JobPlan(table, timings, server)
@@ -150,3 +170,74 @@ def zone_of(name: str) -> tzinfo:
     except (KeyError, ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError; a folder of zones is an OSError
         reason = f"{name!r} is not a time zone; use one such as Europe/Paris"
         raise InvalidSetting("job_time_zone", reason) from None
+
+
+@frozen
+class Drilling:
+    """The use cases of drills."""
+
+    open: OpenDrill
+    judge: JudgeDrill
+    rehearse: RehearseProfiles
+
+
+@frozen
+class DrillPlan:
+    """How often what is drilled; the table says what came of it."""
+
+    table: DrillTable = field(factory=MemoryDrillTable)
+    limits: DrillLimits = field(factory=DrillLimits)
+
+    def work(
+        self,
+        catalog: Catalog,
+        statuses: StatusTable,
+        load_points: LoadPoints,
+        open_point: OpenPoint,
+        restore_tar: RestoreTar,
+        members: ArchiveMembers,
+        unpacker: Unpacker,
+        examiner: Examiner,
+        looking: Inspector,
+        pack: Packer,
+        rules: Rules,
+        turns: Turns,
+        clock: Clock,
+        ids: IdSource,
+    ) -> Drilling:
+        """The use cases over these ports."""
+        expected = ExpectedNames(members, DigestMembers(members, unpacker, examiner))
+        find = FindDrill(self.table)
+        return Drilling(
+            OpenDrill(catalog, self.table, load_points, open_point, members, rules, clock, ids, self.limits),
+            JudgeDrill(find, self.table, statuses, open_point, expected, turns, clock),
+            RehearseProfiles(
+                catalog,
+                self.table,
+                statuses,
+                load_points,
+                open_point,
+                restore_tar,
+                expected,
+                looking,
+                pack,
+                rules,
+                clock,
+                ids,
+                self.limits,
+            ),
+        )
+
+
+def drill_plan(settings: StorageSettings, table: DrillTable) -> DrillPlan:
+    """
+    The plan of *settings*.
+
+    Raises:
+        InvalidSetting: a span is none.
+    """
+    try:
+        every = DrillEvery(Span.parse(settings.drill_every))
+    except ValueError as error:
+        raise InvalidSetting("drill_every", str(error)) from None
+    return DrillPlan(table, DrillLimits(every, settings.drill_bytes, settings.drill_minutes))

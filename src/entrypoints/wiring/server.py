@@ -58,7 +58,7 @@ from ..logs import Log
 from ..settings.profiles import read_rules
 from ..settings.server import StorageSettings
 from ..starting import starting
-from .jobs import job_plan, scrub_plan, zone_of
+from .jobs import drill_plan, job_plan, scrub_plan, zone_of
 from .notices import AlertingNotices, NoticeWiring, channels_of, heartbeat_of, notice_settings
 from .tarkeep import Tarkeep, assemble, reading
 from .uploads import UploadLimits
@@ -135,6 +135,7 @@ def open_tarkeep(settings: StorageSettings) -> Iterator[Tarkeep]:
             figures=catalog.figures,
             statuses=catalog.statuses,
             notices=notices,
+            drill_plan=drill_plan(settings, catalog.drills),
         )
         opened.callback(tarkeep.uploads.close)
         opened.callback(tarkeep.token_store.keep_uses)

@@ -1,4 +1,7 @@
-"""Every use case over one set of adapters."""
+"""
+Every use case over one set of adapters.
+It stays one file, though long: a use case is made from others, and all of them are named in one place.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from ...adapters.process.in_use import ProcessInUse
 from ...adapters.process.inventory_sorter import SpillingSorter
 from ...adapters.process.turns import ProcessTurns
 from ...adapters.process.upkeep.tally import ProcessTally
+from ...domain.drills.choice import DrillLimits
 from ...domain.ports.access import AuditLog, TokenStore
 from ...domain.ports.catalog import Catalog
 from ...domain.ports.inspection import Hasher, Inspector
@@ -35,6 +39,9 @@ from ...domain.profiles.rules import NO_RULES, Rules
 from ...domain.tar.paths import MAX_HELD_BYTES
 from ...domain.usecases.access.tokens import Authenticate, Reauthenticate
 from ...domain.usecases.access.visible import VisibleProfiles
+from ...domain.usecases.drills.judge_drill import FindDrill, JudgeDrill, ListDrills, MeasureRestores
+from ...domain.usecases.drills.open_drill import OpenDrill
+from ...domain.usecases.drills.rehearse import REHEARSE
 from ...domain.usecases.jobs.ask_for_scrub import SCRUB, AskForScrub
 from ...domain.usecases.jobs.run_due import RunDueJobs, SettleRuns
 from ...domain.usecases.jobs.show_jobs import AskForRun, ListJobs, ListRuns
@@ -92,7 +99,7 @@ from ...domain.usecases.watching.read_metrics import ReadMetrics, TrashSize
 from ...domain.usecases.watching.watch import WATCH, WatchProfiles
 from ..logs import Log, LoggedNotices
 from .advice import advice
-from .jobs import JobPlan, ScrubPlan
+from .jobs import DrillPlan, JobPlan, ScrubPlan
 from .notices import NoticeWiring
 from .uploads import UploadLimits, Uploads, uploads_of
 
@@ -171,6 +178,12 @@ class Tarkeep:
     list_runs: ListRuns
     ask_for_run: AskForRun
     ask_for_scrub: AskForScrub
+    open_drill: OpenDrill
+    find_drill: FindDrill
+    judge_drill: JudgeDrill
+    list_drills: ListDrills
+    measure_restores: MeasureRestores
+    drill_limits: DrillLimits
     check_profile: CheckProfile
     check_profiles: CheckProfiles
     check_server: CheckServer
@@ -221,6 +234,7 @@ def assemble(
     turns: Turns | None = None,
     clock_notes: ClockNotes | None = None,
     job_plan: JobPlan | None = None,
+    drill_plan: DrillPlan | None = None,
     ballast: Ballast | None = None,
     notices: NoticeWiring | None = None,
 ) -> Tarkeep:
@@ -258,17 +272,48 @@ def assemble(
     purge_trash = PurgeTrash(store, catalog, records, rules, clock, watch_clock, ballast)
     scrub = scrub_plan.work(store, catalog, hasher, examiner, mend, names, clock, tally)
     notices = notices or NoticeWiring()
+    drill_plan = drill_plan or DrillPlan()
     look = ProfileLook(
-        store, catalog, load_points, rules, clock, job_plan.table, scrub_plan.table, scrub_plan.every, statuses
+        store,
+        catalog,
+        load_points,
+        rules,
+        clock,
+        job_plan.table,
+        scrub_plan.table,
+        scrub_plan.every,
+        statuses,
+        drill_plan.table,
+        drill_plan.limits,
     )
     check_server = CheckServer(job_plan.table, watch_clock, store, reserve, notices.table)
     beat = None if notices.heartbeat is None else Beat(notices.heartbeat, job_plan.table, clock, WATCH)
+    open_point, restore_tar = (
+        OpenPoint(load_points, trees),
+        RestoreTar(members, unpacker, examiner, in_use, catalog, store),
+    )
+    drilling = drill_plan.work(
+        catalog,
+        statuses,
+        load_points,
+        open_point,
+        restore_tar,
+        members,
+        unpacker,
+        examiner,
+        looking,
+        pack,
+        rules,
+        turns,
+        clock,
+        ids,
+    )
     jobs = job_plan.jobs(
         {
             "prune": PruneProfiles(apply_prune, catalog, rules, clock, audit, watch_clock),
             "purge": EmptyTrash(store, purge_trash, clock, audit),
         },
-        {SCRUB: scrub},
+        {SCRUB: scrub, REHEARSE: drilling.rehearse},
         {
             WATCH: WatchProfiles(look, check_server, notices.table, ids, notices.in_use),
             DELIVER: DeliverNotices(
@@ -317,10 +362,10 @@ def assemble(
         keep_snapshot=KeepSnapshot(store, catalog, hasher),
         read_snapshot=ReadSnapshot(store, catalog, hasher, examiner.notifier),
         adopt_snapshots=AdoptSnapshots(store, catalog, hasher),
-        open_point=OpenPoint(load_points, trees),
+        open_point=open_point,
         recall_point=RecallPoint(LoadSettledPoints(load_points), trees),
         make_plan=MakePlan(trees),
-        restore_tar=RestoreTar(members, unpacker, examiner, in_use, catalog, store),
+        restore_tar=restore_tar,
         list_directory=ListDirectory(described),
         list_tree=ListTree(described),
         search_tree=SearchTree(described),
@@ -351,6 +396,12 @@ def assemble(
         list_runs=list_runs,
         ask_for_run=ask_for_run,
         ask_for_scrub=AskForScrub(scrub_plan.table, ask_for_run, list_runs),
+        open_drill=drilling.open,
+        find_drill=drilling.judge.find,
+        judge_drill=drilling.judge,
+        list_drills=ListDrills(drill_plan.table),
+        measure_restores=MeasureRestores(drill_plan.table),
+        drill_limits=drill_plan.limits,
         check_profile=CheckProfile(look),
         check_profiles=CheckProfiles(look),
         read_metrics=ReadMetrics(

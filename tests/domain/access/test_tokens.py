@@ -64,7 +64,7 @@ def test_without_tokens_every_client_is_admitted() -> None:
         decision = admit(Keyring({}, is_open=True), presented, "127.0.0.1", NOW)
         assert decision.principal is ANONYMOUS
 
-    assert ANONYMOUS.scopes == {Scope.PUSH, Scope.PULL, Scope.LIST, Scope.VERIFY, Scope.METRICS}
+    assert ANONYMOUS.scopes == {Scope.PUSH, Scope.PULL, Scope.LIST, Scope.VERIFY, Scope.METRICS, Scope.DRILL}
     assert ANONYMOUS.sees("anything")
 
 

@@ -9,15 +9,19 @@ from attrs import frozen
 
 from ...archives.archive import ArchiveState
 from ...chains.standing import PlacedArchive
+from ...drills.choice import DrillLimits
+from ...drills.drill import DrillKind
 from ...ports.catalog import Catalog
 from ...ports.store import ArchiveStore
 from ...ports.system import Clock
+from ...ports.upkeep.drills import DrillTable
 from ...ports.upkeep.jobs import JobTable
 from ...ports.upkeep.scrubs import ScrubTable
 from ...ports.upkeep.statuses import StatusTable
 from ...profiles.expectation import Cadence, Expectation
 from ...profiles.rules import Rules
 from ...scrubbing.unread import ScrubEvery
+from ...watching.drill_concerns import DrillFacts
 from ...watching.learning import learnt
 from ...watching.light import Concern, Light, light_of
 from ...watching.profile_concerns import Missed, ProfileFacts, concerns_of
@@ -26,6 +30,8 @@ from ..restoring.load_points import LoadPoints
 from ..retention.brake import marks_in, stopping, why_stopped
 
 PRUNE = "prune"
+
+_LOOKED_AT = 20  # drills: those that failed say nothing
 
 
 @frozen
@@ -68,6 +74,8 @@ class ProfileLook:
     scrubs: ScrubTable
     every: ScrubEvery
     statuses: StatusTable
+    drills: DrillTable
+    drill_limits: DrillLimits
 
     def unread(self) -> dict[str, int]:
         """How many archives of each profile should have been read again long ago."""
@@ -108,9 +116,20 @@ class ProfileLook:
             unread=unread.get(profile, 0),
             held_bytes=sum(place.archive.size_bytes for place in places),
             max_bytes=rules.max_bytes,
+            drills=self._drilled(profile, places) if restorable else None,
         )
         depth = 0 if last is None else len(self.catalog.path(last.archive.id))
         return ProfileStatus(profile, newest, concerns_of(facts), facts, next_deadline, last, len(places), depth)
+
+    def _drilled(self, profile: str, places: Sequence[PlacedArchive]) -> DrillFacts:
+        drills = self.drills.recent(profile, kind=DrillKind.DRILL, limit=_LOOKED_AT)
+        return DrillFacts(
+            drills,
+            self.drills.recent(profile, kind=DrillKind.REHEARSAL, limit=_LOOKED_AT),
+            bool(drills) or bool(self.drills.recent(kind=DrillKind.DRILL, limit=1)),
+            min(place.archive.received_at for place in places),
+            self.drill_limits.every_of(profile, self.rules).behind_before(self.clock.now()),
+        )
 
     def _deadlines(
         self,

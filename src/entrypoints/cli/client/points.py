@@ -100,6 +100,7 @@ def drawn(points: Sequence[StoredPoint], now: datetime) -> Iterator[Line]:
             f"{human_size(point.size_bytes):>9}",
             f"{point.taken_at:%Y-%m-%d %H:%M}Z",
             age(point.taken_at, now),
+            *([] if point.restore_minutes is None else [_minutes(point.restore_minutes)]),
         ]
         yield Line(f"{indent + point.id.label:{width}}  ", f"{mark:16}", "  ".join(facts), colour)
         for obstacle in point.obstacles:
@@ -114,6 +115,11 @@ def drawn(points: Sequence[StoredPoint], now: datetime) -> Iterator[Line]:
         for note in (*point.notes[:_SHOWN_NOTES], *_more(point.notes)):
             yield Line(f"{indent}    note: ", note, colour=_YELLOW)
         waiting += [(depth + 1, child) for child in reversed(below.get(point.id, []))]
+
+
+def _minutes(minutes: float) -> str:
+    """How long a restore takes, for people."""
+    return f"restores in {minutes:.0f} min" if minutes >= 1 else "restores in less than a minute"
 
 
 def _more(notes: Sequence[str]) -> list[str]:
@@ -167,6 +173,7 @@ def _members(point: StoredPoint) -> dict[str, object]:
         "reason": point.reason,
         "length": point.length,
         "path_size": point.path_bytes,
+        "restore_minutes": point.restore_minutes,
         "has_snapshot": point.has_snapshot,
         "obstacles": list(point.obstacles),
         "doubts": list(point.doubts),

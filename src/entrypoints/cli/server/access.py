@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from ...wiring.host import Tokens
 
 _MOST_DAYS = 36_500
-ScopeWord = Literal["push", "pull", "list", "verify", "metrics", "prune", "admin"]
+ScopeWord = Literal["push", "pull", "list", "verify", "metrics", "prune", "drill", "admin"]
 
 
 def create_token(
@@ -60,7 +60,9 @@ def create_token(
     scope
         What the token allows; the option may be repeated. push: send archives, which are never overwritten; pull: read
         them; list: see what is stored; verify: compare; metrics: read
-        figures for a monitor; prune: remove archives and bring them back; admin: release holds and brakes, run jobs.
+        figures for a monitor; prune: remove archives and bring them back;
+        drill: restore points to prove that they restore; admin: release holds
+        and brakes, run jobs.
     profile
         A pattern of the profiles that it is valid for: laptop, or with * for any characters; the option may be
         repeated.

@@ -21,6 +21,8 @@ SCOPES: dict[str, tuple[str, ...]] = {
     "find": ("list",),
     "history": ("list",),
     "cat": ("pull",),
+    "drill run": ("drill", "pull"),
+    "drill list": ("list",),
 }
 MORE = {
     "push": "From standard input it needs push alone.",

@@ -38,6 +38,7 @@ from ....domain.errors.content import (
     TooLarge,
     UploadInterrupted,
 )
+from ....domain.errors.drills import DrillNotFound, ReportInvalid
 from ....domain.errors.jobs import JobNotFound, JobRunning
 from ....domain.errors.restoring import MemberNotFound, ParentMismatch, PathNotFound, PointNotFound, PointNotRestorable
 from ....domain.errors.retention import (
@@ -137,6 +138,8 @@ _TABLE: dict[type[TarkeepError], tuple[int, str]] = {
     SimulationTooLong: (409, "too-long"),
     TimeIsOver: (409, "over-already"),
     LockEarlier: (409, "locked"),
+    DrillNotFound: (404, "not-found"),
+    ReportInvalid: (422, "report-invalid"),
     JobNotFound: (404, "not-found"),
     JobRunning: (409, "job-running"),
     MarksUnreadable: (409, "marks-unreadable"),
@@ -245,6 +248,8 @@ def _extras(error: TarkeepError) -> dict[str, object]:
             return {"pauses": list(reasons), "approvable": may_be_approved}
         case LockEarlier(locked_until=locked_until):
             return {"locked_until": rfc3339(locked_until)}
+        case ReportInvalid(line=line):
+            return {"line": line}
         case JobRunning(number=number):
             return {"run": number}
         case AmbiguousType(types=types):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ....domain.drills.drill import Drill
 from ....domain.text.times import rfc3339
 from ....domain.usecases.watching.profile_look import ProfileStatus
 from ....domain.watching.light import Concern, ConcernKind, Light, light_of
@@ -19,6 +20,8 @@ _ADVICE = {
     ConcernKind.UNKNOWN: "restore it, and look",
     ConcernKind.CLOCK: "set the clock right if it is wrong, then POST /api/v1/clock/accept",
     ConcernKind.JOB_FAILED: "POST /api/v1/jobs/{job}/run runs it again",
+    ConcernKind.DRILL_DIFFERENT: "GET /api/v1/drills shows what differs; until it is explained, send a FULL",
+    ConcernKind.DRILL_BEHIND: "run tarkeep drill run on a machine with GNU tar, or look at its timer",
     ConcernKind.UNDELIVERED: "mend notify.toml, or the other end of the channel",
     ConcernKind.DISK: "free space on the disk, add some, or keep less",
 }
@@ -39,13 +42,23 @@ def reasons_json(concerns: Iterable[Concern]) -> list[dict[str, object]]:
 
 def profile_json(status: ProfileStatus) -> dict[str, object]:
     """A profile with its light."""
-    newest = status.newest.archive
+    newest, drills = status.newest.archive, status.facts.drills
     return {
         "profile": status.profile,
         "light": status.light.value,
         "newest": {"type": newest.id.type.value, "name": newest.id.name, "received_at": rfc3339(newest.received_at)},
+        "drilled": None if drills is None else _proof(drills.drilled),
+        "rehearsed": None if drills is None else _proof(drills.rehearsed),
         "reasons": reasons_json(status.concerns),
     }
+
+
+def _proof(drill: Drill | None) -> dict[str, object] | None:
+    """The last drill, or the last rehearsal, that was judged."""
+    if drill is None:
+        return None
+    point = {"type": drill.point.type.value, "name": drill.point.name}
+    return {"outcome": drill.outcome.value, "at": rfc3339(drill.started_at), "point": point}
 
 
 def status_json(server: tuple[Concern, ...], profiles: Iterable[ProfileStatus]) -> dict[str, object]:

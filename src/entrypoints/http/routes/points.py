@@ -78,6 +78,7 @@ class Point(msgspec.Struct):
     doubts: list[dict[str, object]]
     notes: tuple[str, ...]
     url: str
+    restore_minutes: float | None = None
     path: list[int] | msgspec.UnsetType = msgspec.UNSET
 
 
@@ -93,7 +94,10 @@ async def list_points(request: Request) -> Response:
         raise Problem(400, "invalid-parameter", "paths must be full, or left out")
     if paths and "limit" not in query and "cursor" not in query:
         every = await context.run(lambda: context.tarkeep.load_points(profile).all())
-        return context.stream_json(request, _whole(profile, _in_pieces(_with_paths(every), _FULL_AT_ONCE)))
+        measured = await context.run(lambda: context.tarkeep.measure_restores(profile))
+        pieces = _timed(_in_pieces(_with_paths(every), _FULL_AT_ONCE), measured)
+        return context.stream_json(request, _whole(profile, pieces))
+    rate = await context.run(lambda: context.tarkeep.measure_restores(profile))
     is_page = "limit" in query or "cursor" in query
     limit = whole_number(query, "limit", 100, 1, MAX_PAGE) if is_page else SHORT_ANSWER
     try:
@@ -102,7 +106,7 @@ async def list_points(request: Request) -> Response:
     except ValueError:
         raise Problem(400, "invalid-parameter", "cursor is not one that a page gave out; start without one") from None
     if not is_page:
-        return context.stream_json(request, _whole(profile, _all_of(points, page)))
+        return context.stream_json(request, _whole(profile, _timed(_all_of(points, page), rate)))
     headers = {}
     if page.next_cursor is not None:
         following = {"paths": paths, "limit": str(limit), "cursor": page.next_cursor}
@@ -111,6 +115,8 @@ async def list_points(request: Request) -> Response:
 
     def answer() -> Response:
         told = _page_with_paths(points, page) if paths else [point_in_list(place) for place in page.places]
+        for point in told:
+            _timed_one(point, rate)
         body = {"profile": profile, "points": told, "next_cursor": page.next_cursor}
         return answer_json(body, headers=headers)
 
@@ -123,9 +129,9 @@ async def show_point(request: Request) -> Response:
     def answer() -> dict[str, object]:
         context.tarkeep.find_archive(id.type, id.name, id.profile, principal=principal_of(request))
         point = context.tarkeep.load_points(id.profile).point(id)
-        told: dict[str, object] = msgspec.to_builtins(
-            _point(point.archive, point.link, point.standing, point.obstacles, point.doubts)
-        )
+        shown = _point(point.archive, point.link, point.standing, point.obstacles, point.doubts)
+        _timed_one(shown, context.tarkeep.measure_restores(id.profile))
+        told: dict[str, object] = msgspec.to_builtins(shown)
         path = [archive_reference(archive.id) | {"size": archive.size_bytes} for archive in point.archives]
         parent = next((one for one in point.archives if one.id == point.link.parent), None)
         fit = None if parent is None else context.tarkeep.links.compared(point.archive, parent)
@@ -147,6 +153,19 @@ def _whole(profile: str, points: Iterable[Sequence[Point]]) -> Iterator[bytes]:
         yield encoded if is_first else b"," + encoded
         is_first = False
     yield b'],"next_cursor":null}\n'
+
+
+def _timed(points: Iterable[Sequence[Point]], rate: float | None) -> Iterator[Sequence[Point]]:
+    """*points* with the time that restoring each takes, at *rate* stored bytes per second; unknown if that is None."""
+    for some in points:
+        for point in some:
+            _timed_one(point, rate)
+        yield some
+
+
+def _timed_one(point: Point, rate: float | None) -> None:
+    if rate is not None and point.restorable:
+        point.restore_minutes = round(point.path_size / rate / 60, 2)
 
 
 def _all_of(points: ProfilePoints, page: PlacedPage) -> Iterator[Sequence[Point]]:

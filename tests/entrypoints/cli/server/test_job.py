@@ -47,6 +47,7 @@ def test_jobs_are_listed_and_run(host: Host) -> None:
         ["prune", "0 4 * * * (UTC)"],
         ["purge", "0 5 * * * (UTC)"],
         ["scrub", "0 1 * * * (UTC)"],
+        ["rehearse", "0 2 * * * (UTC)"],
     ]
     assert all(line.endswith("has not run") for line in listed[2:])
 
@@ -61,13 +62,11 @@ def test_jobs_are_listed_and_run(host: Host) -> None:
         ("prune", "done"),
         ("purge", "nothing"),
         ("scrub", None),
+        ("rehearse", None),
     ]
     assert "done; 2 archives of 1 profile" in host.tarkeep("job", "list").stdout
     unknown = host.tarkeep("job", "run", "shred", code=10).stderr
-    assert (
-        "there is no job shred; the jobs are watch, deliver, prune, purge, scrub; tarkeep job list shows the jobs"
-        in unknown
-    )
+    assert "there is no job shred; the jobs are watch, deliver, prune, purge, scrub, rehearse; tarkeep job" in unknown
 
 
 def test_what_waits_for_a_person_has_its_own_exit_code(tmp_path: Path) -> None:
@@ -162,6 +161,7 @@ def test_a_run_that_a_kill_cut_off_goes_on_at_the_next_start(stopped: tuple[Path
     [
         ("job_prune", "0 25 * * *", "'0 25 * * *' is not a cron line: bad hour; or say off"),
         ("job_purge", "nightly", "'nightly' is not a cron line of five fields"),
+        ("drill_every", "monthly", "'monthly' is not a span of time such as 36h, 14d, 8w, 6m (months) or 2y"),
         ("scrub_every", "monthly", "'monthly' is not a span of time such as 36h, 14d, 8w, 6m (months) or 2y"),
         ("scrub_every", "0d", "0d is no time between two reads; give at least 1h"),
         ("scrub_window", "at night", "'at night' is not a part of the day such as 22:00-06:00"),

@@ -63,7 +63,7 @@ from tests.support.server import LiveServer, in_process, live_server
 
 SECRET = re.compile(r"Traceback|\.py\b|SELECT|INSERT|sqlite|/srv|/tmp|/archives/|staging|0x[0-9a-f]{6,}")
 # covered by tests of this file that are not rows of a table; the last ones by test_resumable_uploads, _access, _quotas
-# and test_retention, and test_jobs
+# and test_retention, test_jobs and test_drills
 ALSO_HERE = {
     (500, "archive-corrupt"),
     (400, "upload-interrupted"),
@@ -84,6 +84,7 @@ ALSO_HERE = {
     (409, "no-policy"),
     (409, "too-long"),
     (410, "removed"),
+    (422, "report-invalid"),
 }
 # Starlette raises only 404 and 405 for our routes; this is for other HTTPExceptions that a later version may raise
 NEVER_MET = {"bad-request"}

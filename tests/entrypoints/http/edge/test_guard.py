@@ -136,9 +136,17 @@ MORE[("POST", PROFILE + "/prune/simulate")] = lambda profile, name: ("", {}, b'{
 MORE[("PUT", ARCHIVE + "/holds/{hold}")] = lambda profile, name: ("", {}, b'{"reason": "tax audit"}')
 MORE[("DELETE", PROFILE + "/brake")] = lambda profile, name: (f"?to=FULL/{name}", {}, None)
 MORE[("PUT", ARCHIVE + "/lock")] = lambda profile, name: ("", {}, b'{"until": "2033-01-01T00:00:00Z"}')
+MORE[("POST", "/api/v1/drills/{id}/report")] = lambda profile, name: ("", {}, b'{"names": 0}\n')
 MORE |= {
     ("GET", path): lambda profile, name: (f"?profile={profile}", {}, None)
-    for path in ("/list", "/list/{type}", "/download/{type}/{name:path}", "/api/v1/archives")
+    for path in (
+        "/list",
+        "/list/{type}",
+        "/download/{type}/{name:path}",
+        "/api/v1/archives",
+        "/api/v1/drills",
+        "/api/v1/drills/due",
+    )
 }
 
 
@@ -152,6 +160,7 @@ def request(method: str, path: str, profile: str, upload: str, name: str = NAME)
         "upload": upload,
         "hold": "audit",
         "job": "purge",
+        "id": upload or "none",
     }
     target = re.sub(r"\{(\w+)(:path)?\}", lambda found: values[found[1]], path)
     key = ("GET", path) if method == "HEAD" else (method, path)
@@ -225,6 +234,9 @@ def test_a_scope_opens_its_routes_and_no_others(
     row = ACCESS[method, path]
     token = served.token(scope, profiles=("*",)) if row.profile is Where.EVERY else by_scope[scope]
     upload = begun(served, by_scope[Scope.PUSH]) if "{upload}" in path else ""
+    if "{id}" in path:
+        due = served.ask(by_scope[Scope.DRILL], request("GET", "/api/v1/drills/due", OWN, ""))
+        upload = due.json()["drill"]["id"]
     name = f"{scope.value}-{method}.tar.gz" if (method, path) == ("POST", "/api/v1/uploads") else NAME
 
     answer = served.ask(token, request(method, path, OWN, upload, name))

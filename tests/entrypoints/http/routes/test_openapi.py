@@ -62,6 +62,7 @@ from tarkeep.domain.errors.content import (
     TooLarge,
     UploadInterrupted,
 )
+from tarkeep.domain.errors.drills import DrillNotFound, ReportInvalid
 from tarkeep.domain.errors.jobs import JobNotFound, JobRunning
 from tarkeep.domain.errors.restoring import (
     MemberNotFound,
@@ -268,6 +269,8 @@ EVERY_ERROR = [
     HoldExists(ID, "audit", "the audit of 2026"),
     HoldNotFound(ID, "audit"),
     LockEarlier(ID, NOON),
+    DrillNotFound("x"),
+    ReportInvalid(2, "is malformed"),
     JobNotFound("shred", ("prune", "purge", "scrub")),
     JobRunning("prune", 3),
     MarksUnreadable(ID),
@@ -438,7 +441,8 @@ class Request:
     """
     A request to an operation of the document, and the answer that is expected: a status, for errors with a code.
 
-    *prunes*: it is for the server with a policy; ``PLAN`` in its content stands for the digest of the present plan.
+    *prunes*: it is for the server with a policy; ``PLAN`` in its content stands for the digest of the present plan, and
+    ``DRILL`` in its path for the id of a drill that is under way.
     """
 
     operation: str
@@ -482,6 +486,7 @@ REMOVED = {"profile": "removed"}
 HELD = {**archive(name=NEW, profile="removed"), "hold": "audit"}
 UNDELETED = {"profile": "undeleted"}
 LOCKED = archive(name=NEW, profile="undeleted")
+DRILL, REPORT = "DRILL", b'{"names": 0, "seconds": 1, "error": "the disk is full"}\n'
 PARENT = {"Tarkeep-Parent": f"FULL/{NEW}"}
 
 STORIES = [
@@ -723,6 +728,14 @@ STORIES = [
     Request("listRuns", 200, path={"job": "purge"}, query={"limit": "1", "before": "9"}, prunes=True),
     Request("listRuns", 400, "invalid-parameter", path={"job": "purge"}, query={"limit": "0"}),
     Request("listRuns", 404, "not-found", path={"job": "shred"}),
+    Request("dueDrill", 200, query=LAPTOP),
+    Request("dueDrill", 400, "invalid-name", query={"profile": "../x"}),
+    Request("dueDrill", 404, "not-found", query={"profile": "nobody"}),
+    Request("listDrills", 200, query={"limit": "3"}),
+    Request("listDrills", 400, "invalid-parameter", query={"limit": "0"}),
+    Request("reportDrill", 200, path={"id": DRILL}, content=REPORT, headers=NDJSON),
+    Request("reportDrill", 404, "not-found", path={"id": "none"}, content=REPORT, headers=NDJSON),
+    Request("reportDrill", 422, "report-invalid", path={"id": DRILL}, content=b"{}\n", headers=NDJSON),
     Request("alive", 200),
     Request("alive", 400, "bad-request-framing", headers={"Connection": "upgrade", "Upgrade": "websocket"}),
     Request("alive", 431, "headers-too-large", headers={"X-Long": "x" * 40_000}),
@@ -738,9 +751,11 @@ STORIES = [
 def test_a_known_request_is_answered_as_described(server: LiveServer, pruning: Pruning, request_: Request) -> None:
     """Status, code, headers and body of the answer to a request whose outcome is known are those described."""
     method, template = operations()[request_.operation]
-    path = template.format_map({name: quote(value, safe="/") for name, value in request_.path.items()})
     with pruning.client() if request_.prunes else server.client() as client:
-        content = request_.content
+        content, parameters = request_.content, dict(request_.path)
+        if parameters.get("id") == DRILL:
+            parameters["id"] = client.get("/api/v1/drills/due?profile=laptop").json()["drill"]["id"]
+        path = template.format_map({name: quote(value, safe="/") for name, value in parameters.items()})
         if content == PLAN:
             plan = client.get(f"/api/v1/profiles/{request_.path['profile']}/prune").json()["plan"]
             content = content.replace(b"PLAN", plan.encode())
@@ -758,7 +773,7 @@ def test_a_known_request_is_answered_as_described(server: LiveServer, pruning: P
 
     code = answer.json()["code"] if answer.status_code >= 400 and method != "HEAD" else None
     assert (answer.status_code, code) == (request_.status, request_.code)
-    case = CONTRACT[template][method].Case(path_parameters=dict(request_.path))
+    case = CONTRACT[template][method].Case(path_parameters=parameters)
     # all of schemathesis' checks of answers, but that 500 is never right: for a damaged archive it is what is promised
     case.validate_response(answer, excluded_checks=[not_a_server_error] if request_.status == 500 else None)
 
@@ -809,8 +824,8 @@ SCOPES: dict[str, list[str] | None] = {
 }
 
 
-UNGUESSABLE = {"applyPrunePlan", "approvePrunePlan", "undeleteArchive"}
-"""These succeed only with the digest of a plan, or for what is in the trash."""
+UNGUESSABLE = {"applyPrunePlan", "approvePrunePlan", "undeleteArchive", "reportDrill"}
+"""These succeed only with the digest of a plan, for what is in the trash, or for a drill that is under way."""
 
 
 @pytest.mark.parametrize("scopes", SCOPES.values(), ids=list(SCOPES))

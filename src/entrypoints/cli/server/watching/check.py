@@ -14,7 +14,7 @@ from ...terminal.exits import DIFFERENT, OK, PARTLY, PAUSED
 from ...terminal.output import Output
 from ..serve import Unused
 
-_DAMAGE = {ConcernKind.DAMAGED.value, ConcernKind.UNRESTORABLE.value}
+_DAMAGE = {ConcernKind.DAMAGED.value, ConcernKind.UNRESTORABLE.value, ConcernKind.DRILL_DIFFERENT.value}
 
 _ADVICE = {
     ConcernKind.DAMAGED.value: "send the same archive again, from wherever there is a copy",
@@ -33,6 +33,10 @@ _ADVICE = {
     ConcernKind.UNKNOWN.value: "restore it, and look: tarkeep restore {profile}",
     ConcernKind.CLOCK.value: "set the clock right if it is wrong, then run tarkeep clock accept",
     ConcernKind.JOB_FAILED.value: "tarkeep job list shows the jobs, tarkeep job run runs one again",
+    ConcernKind.DRILL_DIFFERENT.value: (
+        "tarkeep drill list {profile} shows the drills; until it is explained, send a FULL: tarkeep points {profile}"
+    ),
+    ConcernKind.DRILL_BEHIND.value: "run tarkeep drill run {profile} on a machine with GNU tar, or look at its timer",
     ConcernKind.UNDELIVERED.value: "tarkeep notify test tries the channels; mend notify.toml or the other end",
     ConcernKind.DISK.value: "free space on the disk, add some, or keep less",
 }

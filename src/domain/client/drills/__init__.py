@@ -1,0 +1,1 @@
+"""Restore drills on this machine."""

@@ -1,0 +1,1 @@
+"""Restore drills: what a restored tree must be like, and whether it is."""

@@ -1,0 +1,1 @@
+"""Use cases about restore drills, and rehearsals of them."""

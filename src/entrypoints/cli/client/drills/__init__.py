@@ -1,0 +1,1 @@
+"""``tarkeep drill``: points restored to prove that they restore."""
