@@ -146,11 +146,13 @@ NOTE_AFTER_BYTES = Mutant(
     """\
                     staged.move_to(id.name + NOTE_SUFFIX, trash)
             os.fsync(trash)  # even if the note was there: the purge that wrote it may have ended before its fsync
+            tell()
             unlink_files(id, trash)
 """,
     """\
                     unlink_files(id, trash)
                     staged.move_to(id.name + NOTE_SUFFIX, trash)
+            tell()
             unlink_files(id, trash)
 """,
 )
