@@ -30,6 +30,8 @@ NO_JOB_SOON = {
     "TARKEEP_JOB_PRUNE": "off",
     "TARKEEP_JOB_PURGE": f"0 {(datetime.now(UTC).hour + 12) % 24} * * *",
     "TARKEEP_JOB_SCRUB": "off",
+    "TARKEEP_JOB_REHEARSE": "off",
+    "TARKEEP_JOB_WATCH": "off",
 }
 """Settings with which no job comes while a test runs; an interrupted purge is gone on with all the same."""
 _FORKS = multiprocessing.get_context("forkserver")

@@ -59,7 +59,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(folder: Path) -> Iterator[LiveServer]:
-    with live_server(folder / "data") as running:
+    with live_server(folder / "data", environment=NO_JOB_SOON) as running:
         yield running
 
 

@@ -14,6 +14,7 @@ import httpx2
 import pytest
 from attrs import define, field
 
+from tests.faults.forked import NO_JOB_SOON
 from tests.faults.ways import WAYS, Way, fresh_name, push, some_archive
 from tests.support.server import LiveServer, live_server
 from tests.support.strace import Call, attached, calls, require_strace
@@ -48,7 +49,7 @@ ANSWERED = {"multipart": LOGGED, "put": LOGGED, "tus": ["sync journal", *LOGGED]
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     folder = tmp_path_factory.mktemp("order")
     require_strace(folder)
-    with live_server(folder / "data") as running:
+    with live_server(folder / "data", environment=NO_JOB_SOON) as running:
         yield running
 
 

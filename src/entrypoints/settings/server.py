@@ -149,6 +149,10 @@ class StorageSettings:
     job_rehearse: str = "0 2 * * *"
     """When restores are rehearsed in the server, where no machine runs drills: a cron line, or off."""
 
+    job_watch: str = "often"
+    """When profiles that changed, or are due, are looked at, and notices are delivered: often, which is twice a minute,
+    a cron line, or off."""
+
     scrub_every: str = "30d"
     """How often every archive is read again, such as 14d or 8w."""
 

@@ -54,6 +54,8 @@ from ..settings.server import StorageSettings
 OFTEN = Timing("every 30 s", "UTC", EverySo(timedelta(seconds=30)))
 """So an alert is told within a minute, wherever in it the deadline is."""
 
+_OFTEN = "often"
+
 NO_WORK: Mapping[str, JobWork] = MappingProxyType({})
 
 
@@ -99,7 +101,11 @@ def job_plan(settings: StorageSettings, table: JobTable, server: str) -> JobPlan
         "scrub": settings.job_scrub,
         REHEARSE: settings.job_rehearse,
     }
-    timings: dict[str, Timing] = dict.fromkeys((WATCH, DELIVER), OFTEN)
+    watch = settings.job_watch
+    timings = dict.fromkeys(
+        (WATCH, DELIVER),
+        OFTEN if watch.strip() == _OFTEN else _timing("job_watch", watch, settings.job_time_zone, zone),
+    )
     timings |= {name: _timing(f"job_{name}", line, settings.job_time_zone, zone) for name, line in lines.items()}
     return JobPlan(table, timings, server)
 
