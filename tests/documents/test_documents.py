@@ -76,7 +76,7 @@ def test_the_http_interface(tmp_path: Path) -> None:
             sandbox,
             INCREMENTAL_DOCUMENTS
             + "token=$(tarkeep token create --data ../data --profile '*' --scope push --scope pull --scope list"
-            + " --scope verify --scope prune --scope admin)\n"
+            + " --scope verify --scope prune --scope admin --scope drill --scope metrics)\n"
             + 'echo "user = \\":$token\\"" >.curlrc; echo $token >.token\n'
             + f"curl -F file=@full_2025-11-21_09-07-19.tar.gz -F profile=laptop {server.url}/upload"
             + " -F snapshot_after=$(sha256sum <state.snar | cut -c 1-64)",

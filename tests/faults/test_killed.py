@@ -38,7 +38,7 @@ CALLS = (
 )
 
 CHANGES_MAKE = {
-    "prune": ("write", "pwrite64", "fsync", "fdatasync", "mkdirat", "linkat", "rename", "renameat", "unlinkat"),
+    "prune": ("write", "pwrite64", "fsync", "fdatasync", "mkdirat", "linkat", "renameat", "unlinkat"),
     "undelete": ("write", "pwrite64", "fsync", "fdatasync", "linkat", "unlinkat"),
     "hold": ("write", "fsync", "fdatasync", "renameat"),
     "purge": ("write", "pwrite64", "fsync", "fdatasync", "renameat", "unlinkat"),
