@@ -14,6 +14,7 @@ from . import (
     checked,
     client_memory,
     download,
+    drill,
     growth,
     inside,
     judge,
@@ -50,6 +51,7 @@ BENCHES: Mapping[str, Callable[[Context], Table]] = {
     "judge": judge.run,
     "watch": watch.run,
     "scrub": scrub.run,
+    "drill": drill.run,
     "chains": chains.run,
     "growth": growth.run,
 }
