@@ -104,7 +104,7 @@ def test_pipes_and_devices_are_refused(machine: Machine, profile: str) -> None:
         assert ran.returncode == 1
         assert "it is not a regular file" in ran.stderr
     for command in ("push", "verify", "status"):
-        ran = machine.run(command, profile)
+        ran = machine.run(*command.split(), profile)
         assert ran.returncode not in (0, 130)
         assert ran.stderr.count("it is not a regular file") == 2
 
@@ -138,7 +138,9 @@ def test_an_interrupt_is_one_line_that_says_how_to_go_on(machine: Machine, profi
     keep_the_tree(machine)
     with stub_server(Answer(200)) as stub:
         stub.silent = frozenset({"GET", "POST", "PUT"})
-        waiting = machine.begin(command, *machine.about(command, profile), environment={"SERVER_URL": stub.url})
+        waiting = machine.begin(
+            *command.split(), *machine.about(command, profile), environment={"SERVER_URL": stub.url}
+        )
         assert stub.is_waited_for.wait(60)
         waiting.send_signal(2)
         out, told = waiting.communicate(timeout=60)

@@ -112,9 +112,9 @@ def test_every_command_that_takes_a_time_takes_words(ready: Machine, profile: st
     """And says as what it took them; an ``=`` is not needed for -3d, which is no option."""
     zone = {"TZ": "Asia/Tokyo"}
     about = ready.about(command, profile)
-    today = ready.run(command, *about, "--at", "today", environment=zone)
-    early = ready.run(command, *about, "--at", "-3d", environment=zone)
-    exact = ready.run(command, *about, "--at", "2999-01-01T00:00:00Z", "--json")
+    today = ready.run(*command.split(), *about, "--at", "today", environment=zone)
+    early = ready.run(*command.split(), *about, "--at", "-3d", environment=zone)
+    exact = ready.run(*command.split(), *about, "--at", "2999-01-01T00:00:00Z", "--json")
 
     assert today.returncode == 0, today.stderr
     assert "--at today is taken as " in today.stderr
@@ -128,7 +128,7 @@ def test_every_command_that_takes_a_time_takes_words(ready: Machine, profile: st
 @pytest.mark.parametrize("text", ["soon", "", "2026-13-01", "WEEKLY/a.tar.gz", "../../etc.tar.gz"])
 def test_what_is_neither_time_nor_archive_is_2(ready: Machine, profile: str, command: str, text: str) -> None:
     """With what works, and nothing is asked or made."""
-    ran = ready.run(command, *ready.about(command, profile), "--at", text, "--server", "http://127.0.0.1:1")
+    ran = ready.run(*command.split(), *ready.about(command, profile), "--at", text, "--server", "http://127.0.0.1:1")
 
     assert (ran.returncode, ran.stdout) == (2, ""), ran.stderr
     assert text.endswith(".gz") or "2 days ago" in ran.stderr

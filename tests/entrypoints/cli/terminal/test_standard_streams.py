@@ -42,7 +42,7 @@ def ready(machine: Machine, profile: str) -> Machine:
 @pytest.mark.parametrize("command", CLIENT_COMMANDS)
 def test_a_full_disk_under_standard_output_is_told(ready: Machine, profile: str, command: str) -> None:
     """With 1 where all that was asked for is output, with 3 where there was work, which is done."""
-    ran = ready.run(command, *ready.about(command, profile), prefix=FULL)
+    ran = ready.run(*command.split(), *ready.about(command, profile), prefix=FULL)
 
     assert ran.returncode == (3 if command in WITHOUT_OUTPUT else 1)
     assert "standard output cannot be written: No space left on device" in told(ran.stderr)
@@ -51,7 +51,7 @@ def test_a_full_disk_under_standard_output_is_told(ready: Machine, profile: str,
 @pytest.mark.parametrize("command", CLIENT_COMMANDS)
 def test_a_closed_standard_output_is_no_reason_to_fail_at_work(ready: Machine, profile: str, command: str) -> None:
     """Whoever closed it wants no words; but one that was asked for them has failed."""
-    ran = ready.run(command, *ready.about(command, profile), prefix=CLOSED)
+    ran = ready.run(*command.split(), *ready.about(command, profile), prefix=CLOSED)
 
     assert ran.returncode == (0 if command in WITHOUT_OUTPUT else 1), ran.stderr
     said = "standard output cannot be written: Bad file descriptor"
@@ -61,7 +61,7 @@ def test_a_closed_standard_output_is_no_reason_to_fail_at_work(ready: Machine, p
 @pytest.mark.parametrize("command", CLIENT_COMMANDS)
 def test_a_pipe_that_nobody_reads_ends_a_command_quietly(ready: Machine, profile: str, command: str) -> None:
     """With 141, as a closed pipe ends others; and it does not end work."""
-    ran = ready.run(command, *ready.about(command, profile), prefix=UNREAD)
+    ran = ready.run(*command.split(), *ready.about(command, profile), prefix=UNREAD)
 
     assert told(ran.stderr).splitlines() == ["0" if command in WITHOUT_OUTPUT else "141"]
 
@@ -82,8 +82,8 @@ def test_without_standard_error_the_exit_code_is_right(
 ) -> None:
     """Nobody can be told that it is lost; so nothing is."""
     about = ready.about(command, profile)
-    good = ready.run(command, *about, prefix=prefix).returncode
-    bad = ready.run(command, *about, "--server", "http://:1", prefix=prefix).returncode
+    good = ready.run(*command.split(), *about, prefix=prefix).returncode
+    bad = ready.run(*command.split(), *about, "--server", "http://:1", prefix=prefix).returncode
 
     assert good == (1 if prefix is ALL_CLOSED and command not in WITHOUT_OUTPUT else 0)
     assert bad == 2

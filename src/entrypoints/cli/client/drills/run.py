@@ -62,9 +62,12 @@ def run(
         drill = run_drill(opened, folder, sandbox)
 
         def sees() -> None:
-            output.message(f"a changed byte in a small chain was found here (sandbox: {drill.room.sandbox})")
+            output.step(f"a changed byte in a small chain was found here (sandbox: {drill.room.sandbox})")
 
-        verdict = drill(profile, DrillWatch(sees, lambda due: output.message(_begins(due))))
+        def begins(due: DueDrill) -> None:
+            output.result(_begins(due), status="under-way", point=str(due.point), way=due.way.value)
+
+        verdict = drill(profile, DrillWatch(sees, begins))
     if verdict is None:
         output.result("no profile is due for a drill", summary=True, outcome=None, exit_code=OK)
         return OK
@@ -103,11 +106,10 @@ def _tell(output: Output, verdict: DrillVerdict, code: int) -> None:
     restored = f"{names}, {human_size(verdict.restored_bytes)}, in {verdict.seconds:.1f} s"
     match verdict.outcome:
         case "equal":
-            line = f"{verdict.point}: equal ({restored})"
+            line = f"{verdict.point}: equal ({restored}); not compared: {', '.join(verdict.not_compared)}"
         case "different":
-            line = f"{verdict.point}: different, {verdict.different} of {verdict.expected} names ({restored})"
+            line = f"{verdict.point}: different, {verdict.different} of {verdict.expected} names ({restored}); "
+            line += f"not compared: {', '.join(verdict.not_compared)}"
         case _:
             line = f"{verdict.point}: the drill {verdict.outcome}"
     output.result(line)
-    if verdict.outcome in ("equal", "different"):
-        output.message(f"not compared: {', '.join(verdict.not_compared)}")
