@@ -28,6 +28,7 @@ from ....domain.errors.client import (
     PulledBytesDiffer,
     Refused,
     RemoteConflict,
+    SandboxUnusable,
     ServerUnreachable,
     TargetNotEmpty,
     TarUnusable,
@@ -60,6 +61,10 @@ _TABLE: dict[type[TarkeepError], str] = {
     LocalConflict: "move it away, or replace it with --force",
     LocalDiskFull: "free some and run the same command again; it continues from here",
     ParentMoved: "run the same command again",
+    SandboxUnusable: (
+        "install bubblewrap, or let this machine make namespaces; and as root let everybody enter each folder above "
+        "--scratch, since tar runs as nobody"
+    ),
     TarUnusable: "install GNU tar, or name it with --tar",
     TargetNotEmpty: (
         "restore into a new directory, or use --overwrite, which replaces and removes files as the archives require"
