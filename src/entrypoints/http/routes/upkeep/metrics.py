@@ -20,7 +20,7 @@ def routes() -> list[GuardedRoute]:
 
 async def show_metrics(request: Request) -> Response:
     context, principal = Context.of(request), principal_of(request)
-    pattern = request.query_params.get("profile") or EVERY_PROFILE
+    pattern = request.query_params.get("profile", EVERY_PROFILE)
     if not is_pattern(pattern):
         raise Problem(400, "invalid-parameter", "profile must be a pattern of profile names such as laptop or web-*")
 
