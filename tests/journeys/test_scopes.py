@@ -26,7 +26,7 @@ class Guarded:
     def run(self, command: str, scopes: tuple[str, ...]) -> tuple[int, str]:
         made = open_tokens(StorageSettings(data=self.server.data)).make(frozenset(map(Scope, scopes)), ("laptop",))
         environment = {"TARKEEP_TOKEN": made.text}
-        ran = self.machine.run(command, *self.machine.about(command, "laptop"), environment=environment)
+        ran = self.machine.run(*command.split(), *self.machine.about(command, "laptop"), environment=environment)
         return ran.returncode, ran.stderr
 
 
