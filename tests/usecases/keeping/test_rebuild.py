@@ -204,7 +204,10 @@ def test_no_damage_of_the_catalog_is_silent(tmp_path: Path) -> None:
             noticed += 1
         for leftover in tmp_path.glob("catalog.sqlite*"):
             leftover.unlink()
-    assert noticed > len(whole) / 4096 / 5
+    filled = [
+        at for at in range(0, len(whole), 4096) if whole.count(0, at, at + 4096) < 2048
+    ]  # of empty tables, most is 0
+    assert noticed > len(filled) / 2
     assert all("tarkeep rebuild" in refusal for refusal in refusals), refusals
     store.close()
 
