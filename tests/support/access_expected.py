@@ -80,13 +80,13 @@ EXPECTED: dict[tuple[str, str], Access] = {
         f"POST {PROFILE}/prune",
         f"POST {PROFILE}/prune/approve",
         f"POST {ARCHIVE}/undelete",
-        f"PUT {ARCHIVE}/holds/{{hold}}",
+        f"PUT {ARCHIVE}/holds/{{hold:path}}",
         f"PUT {ARCHIVE}/lock",
     ),
     **_rows(
         (Scope.ADMIN,), Where.EVERY, "POST /api/v1/clock/accept", "POST /api/v1/jobs/{job}/run", "POST /api/v1/scrub"
     ),
-    **_rows((Scope.ADMIN,), Where.PATH, f"DELETE {ARCHIVE}/holds/{{hold}}", f"DELETE {PROFILE}/brake"),
+    **_rows((Scope.ADMIN,), Where.PATH, f"DELETE {ARCHIVE}/holds/{{hold:path}}", f"DELETE {PROFILE}/brake"),
     **_rows(
         (Scope.LIST,),
         Where.PATH,

@@ -47,6 +47,7 @@ def create_token(
     note: str = "",
     expires: str | None = None,
     network: list[str] | None = None,
+    json: bool = False,
     storage: StorageSettings | None = None,
     _server: Unused = None,
 ) -> int:
@@ -74,6 +75,8 @@ def create_token(
     network
         Where it may be used: a network such as 10.0.0.0/8, or an address; the option may be repeated. Default:
         anywhere.
+    json
+        Print the token as one JSON object, with what it allows.
     """
     try:
         networks = tuple(ip_network(text) for text in network or ())
@@ -90,7 +93,7 @@ def create_token(
                 expires_at=None if expires is None else _end(expires, datetime.now(UTC)),
                 networks=networks,
             )
-            _show_token(tokens, made)
+            _show_token(tokens, made, Output(json, quiet=False))
     except ValueError as error:
         raise UsageError("token create", str(error)) from None
     if is_new:  # the server has not been started yet, or the path is mistyped
@@ -112,9 +115,12 @@ def _tokens(storage: StorageSettings | None, *, may_be_new: bool = False) -> Ite
         yield open_tokens(storage)
 
 
-def _show_token(tokens: Tokens, made: MadeToken) -> None:
+def _show_token(tokens: Tokens, made: MadeToken, output: Output) -> None:
     try:
-        show(made.text)
+        if output.as_json:
+            output.result("", token=made.text, **_members(made.token, None, datetime.now(UTC)))
+        else:
+            show(made.text)
     except OutputLost:
         tokens.revoke(made.token.id)  # its text was not printed, so it can never be used
         raise
@@ -211,24 +217,36 @@ def revoke_token(
     return OK
 
 
-def audit_head(*, storage: StorageSettings | None = None, _server: Unused = None) -> int:
+def audit_head(*, json: bool = False, storage: StorageSettings | None = None, _server: Unused = None) -> int:
     """
     Print the digest of the newest line of the audit log, to be kept on another machine for audit verify --head.
 
     It protects all lines up to that one, even from somebody who has the key. A log that does not verify has no head.
+
+    Parameters
+    ----------
+    json
+        Print it as one JSON object.
     """
+    output = Output(json, quiet=False)
     with _tokens(storage) as tokens:
         report = tokens.audit.check()
     if not report.is_whole:
-        print("tarkeep: the log has no head while it does not verify; see tarkeep audit verify", file=sys.stderr)
+        error, advice = "the log has no head while it does not verify", "see tarkeep audit verify"
+        if json:
+            output.result(
+                "", summary=True, code="audit-broken", error=error, detail=f"{error}; {advice}", exit_code=FAILED
+            )
+        output.error(f"{error}; {advice}")
         return FAILED
-    print(report.last)
+    output.result(report.last, head=report.last, lines=report.lines)
     return OK
 
 
 def verify_audit(
     *,
     head: Annotated[str | None, Parameter(name=("--head", "--last"))] = None,
+    json: bool = False,
     storage: StorageSettings | None = None,
     _server: Unused = None,
 ) -> int:
@@ -241,6 +259,8 @@ def verify_audit(
     ----------
     head
         A digest that audit head printed before: some line must still have it.
+    json
+        Print what was found as one JSON object.
     """
     if head is not None:
         head = head.strip().lower()
@@ -248,9 +268,30 @@ def verify_audit(
             raise UsageError("--head", f"{head!r} is not a digest of 64 hex digits; give one that audit head printed")
     with _tokens(storage) as tokens:
         report = tokens.audit.check(head)
-    for line in _verified(report, head):
-        print(line)
+    output = Output(json, quiet=False)
+    if json:
+        output.result("", **_findings(report, list(_verified(report, head))))
+    for line in () if json else _verified(report, head):
+        output.result(line)
     return OK if report.is_whole else FAILED
+
+
+def _findings(report: AuditReport, sentences: list[str]) -> dict[str, object]:
+    """What a check of the log found, for programs; lines are counted from 1, and null where there is none."""
+    return {
+        "whole": report.is_whole,
+        "lines": report.lines,
+        "head": report.last,
+        "torn_lines": report.torn,
+        "unproven_lines": report.unproven,
+        "has_key": not report.lacks_key and report.keyed_at is not None,
+        "keyed_at": report.keyed_at,
+        "broken_line": report.broken,
+        "forged_line": report.forged,
+        "holds_kept_head": report.holds_noted,
+        "kept_head_line": report.noted_line,
+        "detail": sentences,
+    }
 
 
 def _verified(report: AuditReport, head: str | None) -> Iterator[str]:
@@ -282,6 +323,7 @@ def self_signed(
     *name: str,
     into: Path = Path(),
     days: int = 825,
+    json: bool = False,
     storage: Annotated[StorageSettings | None, Parameter(show=False)] = None,  # noqa: ARG001
     _server: Unused = None,
 ) -> int:
@@ -298,13 +340,18 @@ def self_signed(
         The folder for both files; existing files are not replaced. Default: the working directory.
     days
         How long it is valid, at most a hundred years.
+    json
+        Print the paths of both files and the fingerprint as one JSON object.
     """
     from ...wiring.host import self_signed_certificate
 
     if not 1 <= days <= _MOST_DAYS:
         raise InvalidSetting("days", f"must be 1 to {_MOST_DAYS}, is {days}")
     made = self_signed_certificate(list(name) or ["localhost"], expanded("into", into), days)
-    print(f"certificate: {made.certificate}")
-    print(f"key: {made.key}")
-    print(f"fingerprint: {made.fingerprint}")
+    told = {"certificate": str(made.certificate), "key": str(made.key), "fingerprint": made.fingerprint}
+    output = Output(json, quiet=False)
+    if json:
+        output.result("", **told)
+    for what, value in () if json else told.items():
+        output.result(f"{what}: {value}")
     return OK

@@ -8,20 +8,24 @@ Results go to standard output, the log and errors to standard error.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cyclopts import Parameter
 
 from ....domain.errors.settings import InvalidSetting
 from ....domain.text.counted import counted
-from ....domain.text.paths import printable
 from ...logs import Log, configure
 from ...settings.files import expanded
 from ...settings.server import ServerSettings, StorageSettings
 from ..terminal.exits import OK, PARTLY
 from ..terminal.hints import in_full
+from ..terminal.output import Output
+
+if TYPE_CHECKING:
+    from ....domain.usecases.keeping.rebuild import RebuildReport
 
 # one settings file serves all commands, so those that do not listen accept the server's settings and ignore them
 Unused = Annotated[ServerSettings | None, Parameter(show=False)]
@@ -46,7 +50,9 @@ def serve(*, storage: StorageSettings | None = None, server: ServerSettings | No
     return OK
 
 
-def rebuild(*, check: bool = False, storage: StorageSettings | None = None, _server: Unused = None) -> int:
+def rebuild(
+    *, check: bool = False, json: bool = False, storage: StorageSettings | None = None, _server: Unused = None
+) -> int:
     """
     Rebuild the catalog from the store. The server must not be running.
 
@@ -57,6 +63,8 @@ def rebuild(*, check: bool = False, storage: StorageSettings | None = None, _ser
     ----------
     check
         Read every archive, and compare it with its side-car and the catalog. This takes as long as reading the disk.
+    json
+        Print what was found as one JSON object.
     """
     from ...starting import starting
     from ...wiring.host import check_store
@@ -69,26 +77,53 @@ def rebuild(*, check: bool = False, storage: StorageSettings | None = None, _ser
         tarkeep.recover()
         tarkeep.settle_trash()
         report = tarkeep.rebuild(check=check)
-    print(f"{counted(report.entered, 'archive')} entered into the catalog")
-    for id, how in (*report.described, *report.mended):
-        print(printable(f"{how}: {id}"))
-    for id in report.damaged:
-        print(printable(f"damaged, its bytes are not what was received; send it again: {id}"))
-    for id in report.wrong_snapshots:
-        print(printable(f"snapshot file damaged; it is not served, and the chain is unaffected: {id}"))
-    for id in report.bad_records:
-        print(printable(f"records of its members damaged; they were dropped, and are made again when needed: {id}"))
-    for id in report.otherwise:
-        print(printable(f"the catalog differed from its side-car: {id}"))
-    if report.unsound:
-        print("the catalog's file was damaged; it has been rebuilt")
-    for profile, type, had, has in report.fewer:
-        print(printable(f"the catalog had {counted(had, 'archive')} of {profile}/{type.value}, the store has {has}"))
-    for id, reason in report.left_out:
-        print(printable(f"left out: {id}: side-car not readable: {reason}"))
-    if report.left_out:
-        print("remove a wrong side-car and run this again: a new one is then written from the archive")
+    output = Output(json, quiet=False)
+    if json:
+        output.result("", **_rebuilt(report))
+    for line in () if json else _told(report):
+        output.result(line)
     return OK if report.is_good else PARTLY
+
+
+def _told(report: RebuildReport) -> Iterator[str]:
+    yield f"{counted(report.entered, 'archive')} entered into the catalog"
+    for id, how in (*report.described, *report.mended):
+        yield f"{how}: {id}"
+    for id in report.damaged:
+        yield f"damaged, its bytes are not what was received; send it again: {id}"
+    for id in report.wrong_snapshots:
+        yield f"snapshot file damaged; it is not served, and the chain is unaffected: {id}"
+    for id in report.bad_records:
+        yield f"records of its members damaged; they were dropped, and are made again when needed: {id}"
+    for id in report.otherwise:
+        yield f"the catalog differed from its side-car: {id}"
+    if report.unsound:
+        yield "the catalog's file was damaged; it has been rebuilt"
+    for profile, type, had, has in report.fewer:
+        yield f"the catalog had {counted(had, 'archive')} of {profile}/{type.value}, the store has {has}"
+    for id, reason in report.left_out:
+        yield f"left out: {id}: side-car not readable: {reason}"
+    if report.left_out:
+        yield "remove a wrong side-car and run this again: a new one is then written from the archive"
+
+
+def _rebuilt(report: RebuildReport) -> dict[str, object]:
+    """What a rebuild found, for programs; archives are written PROFILE/TYPE/NAME."""
+    return {
+        "in_order": report.is_good,
+        "entered": report.entered,
+        "described": [{"archive": str(id), "detail": how} for id, how in report.described],
+        "mended": [{"archive": str(id), "detail": how} for id, how in report.mended],
+        "damaged": [str(id) for id in report.damaged],
+        "wrong_snapshots": [str(id) for id in report.wrong_snapshots],
+        "bad_records": [str(id) for id in report.bad_records],
+        "otherwise": [str(id) for id in report.otherwise],
+        "catalog_was_damaged": report.unsound,
+        "fewer": [
+            {"profile": profile, "type": type.value, "had": had, "has": has} for profile, type, had, has in report.fewer
+        ],
+        "left_out": [{"archive": str(id), "error": reason} for id, reason in report.left_out],
+    }
 
 
 def import_(
@@ -97,6 +132,7 @@ def import_(
     *,
     profile: str = "default",
     timezone: str | None = None,
+    json: bool = False,
     storage: StorageSettings | None = None,
     _server: Unused = None,
 ) -> int:
@@ -114,6 +150,8 @@ def import_(
     timezone
         Where the original server ran, such as Europe/Paris; its side-cars do not contain it. Default: this machine's
         zone.
+    json
+        Print what came of each archive as one JSON object.
     """
     from ...starting import starting
     from ...wiring.host import legacy_folder
@@ -129,13 +167,21 @@ def import_(
         tarkeep.recover()
         tarkeep.settle_trash()
         report = tarkeep.import_folder(legacy_folder(expanded("directory", directory), zone, profile))
-    for label in report.imported:
-        print(printable(f"imported: {label}"))
-    for label in report.already_there:
-        print(printable(f"already there: {label}"))
-    for label, reason in report.refused:
-        print(printable(f"refused: {label}: {reason if isinstance(reason, str) else in_full(reason)}"))
-    print(f"{len(report.imported)} imported, {len(report.already_there)} already there, {len(report.refused)} refused")
+    refused = [(label, why if isinstance(why, str) else in_full(why)) for label, why in report.refused]
+    output = Output(json, quiet=False)
+    lines = [
+        *(f"imported: {label}" for label in report.imported),
+        *(f"already there: {label}" for label in report.already_there),
+        *(f"refused: {label}: {why}" for label, why in refused),
+    ]
+    for line in () if json else lines:
+        output.result(line)
+    output.result(
+        f"{len(report.imported)} imported, {len(report.already_there)} already there, {len(refused)} refused",
+        imported=report.imported,
+        already_there=report.already_there,
+        refused=[{"archive": label, "error": why} for label, why in refused],
+    )
     return PARTLY if report.refused else OK
 
 

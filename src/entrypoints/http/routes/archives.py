@@ -16,7 +16,8 @@ from .... import __version__
 from ....domain.access.tokens import Scope
 from ....domain.archives.archive import BackupArchive, Offer
 from ....domain.identity.archive_id import ArchiveId, BackupType
-from ....domain.identity.naming import check_archive_name, check_profile
+from ....domain.identity.invalid import InvalidName
+from ....domain.identity.naming import ARCHIVE_SUFFIX, check_archive_name, check_profile
 from ....domain.ports.scratch import ScratchFile
 from ....domain.usecases.receiving.outcome import Received, ReceiveOutcome
 from ..answers.archives import archive_location, link_json, v1_archive, v1_profiles, verdict_json
@@ -39,6 +40,7 @@ from ..requests.parameters import (
 )
 
 MAX_PAGE = 1000
+BELOW_AN_ARCHIVE = "holds/ID, lock, marks, members, members/PATH, snapshot, suspect or undelete"
 
 
 def routes() -> list[GuardedRoute]:
@@ -61,11 +63,10 @@ def routes() -> list[GuardedRoute]:
 
 def _requested_id(request: Request) -> ArchiveId:
     parameters = request.path_params
-    return ArchiveId(
-        check_profile(parameters["profile"]),
-        BackupType.parse(parameters["type"]),
-        check_archive_name(parameters["name"]),
-    )
+    profile, type, name = check_profile(parameters["profile"]), BackupType.parse(parameters["type"]), parameters["name"]
+    if f"{ARCHIVE_SUFFIX}/" in name and not name.endswith(ARCHIVE_SUFFIX):  # meant for a route below an archive
+        raise InvalidName("archive", name, f"has a slash in it; what an archive has below it is {BELOW_AN_ARCHIVE}")
+    return ArchiveId(profile, type, check_archive_name(name))
 
 
 async def put_archive(request: Request) -> Response:

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from ....domain.access.on_record import BACK, OnRecord
 from ....domain.access.tokens import Scope
 from ....domain.identity.archive_id import ArchiveId, BackupType
+from ....domain.retention.marks import check_hold_id
 from ....domain.text.times import rfc3339
 from ..answers.archives import archive_reference
 from ..answers.problems import Problem
@@ -42,7 +43,8 @@ def routes() -> list[GuardedRoute]:
         get("/api/v1/trash", needs(Scope.LIST, profile=Where.HANDLER), list_trash),
         post(ARCHIVE + "/undelete", needs(Scope.PRUNE), undelete, is_own=True),
         get(ARCHIVE + "/marks", needs(Scope.LIST), show_marks, is_own=True),
-        own(ARCHIVE + "/holds/{hold}", {"PUT": needs(Scope.PRUNE), "DELETE": needs(Scope.ADMIN)}, change_hold),
+        # an id with a slash comes here, too, to be called a bad id and not a bad name of an archive
+        own(ARCHIVE + "/holds/{hold:path}", {"PUT": needs(Scope.PRUNE), "DELETE": needs(Scope.ADMIN)}, change_hold),
         own(PROFILE + "/brake", {"GET": needs(Scope.LIST), "DELETE": needs(Scope.ADMIN)}, brake),
         post("/api/v1/clock/accept", needs(Scope.ADMIN, profile=Where.EVERY), accept_clock),
         own(ARCHIVE + "/lock", {"PUT": needs(Scope.PRUNE)}, lock),
@@ -157,6 +159,10 @@ class _Hold(msgspec.Struct, forbid_unknown_fields=True):
 
 
 async def change_hold(request: Request) -> Response:
+    try:
+        check_hold_id(request.path_params["hold"])
+    except ValueError as error:
+        raise Problem(400, "invalid-parameter", str(error)) from None
     return await (_make_hold if request.method == "PUT" else _release_hold)(request)
 
 

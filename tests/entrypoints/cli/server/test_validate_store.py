@@ -13,6 +13,7 @@ import pytest
 from tarkeep.domain.usecases.keeping.store_promises import PROMISES
 from tarkeep.domain.usecases.keeping.validate_store import ValidateStore
 from tarkeep.entrypoints.cli.server.validate_store import told
+from tarkeep.entrypoints.cli.terminal.output import Output
 from tests.support.faulty import Fault, FaultyStore
 from tests.support.server import live_server
 
@@ -59,7 +60,7 @@ def test_a_broken_promise_is_told_in_words(capsys: pytest.CaptureFixture[str]) -
     """The others are tried all the same, and the command ends with 1."""
     store = FaultyStore(fault=Fault("read", OSError(5, "Input/output error")))
 
-    code = told("file:///srv", ValidateStore(lambda: nullcontext(store))())
+    code = told("file:///srv", ValidateStore(lambda: nullcontext(store))(), Output(as_json=False, quiet=False))
 
     lines = capsys.readouterr().out.splitlines()
     assert code == 1
@@ -75,7 +76,7 @@ def test_what_cannot_be_published_is_told_of_every_promise(capsys: pytest.Captur
     """A store that takes nothing keeps none, and no trial waits for another."""
     store = FaultyStore(fault=Fault("publish", PermissionError(13, "Permission denied")))
 
-    assert told("file:///srv", ValidateStore(lambda: nullcontext(store))()) == 1
+    assert told("file:///srv", ValidateStore(lambda: nullcontext(store))(), Output(as_json=False, quiet=False)) == 1
     assert capsys.readouterr().out.count("Permission denied") >= 16
 
 

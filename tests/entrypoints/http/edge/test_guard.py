@@ -142,7 +142,7 @@ MORE |= {
     for last in ("/prune", "/prune/approve")
 }
 MORE[("POST", PROFILE + "/prune/simulate")] = lambda profile, name: ("", {}, b'{"days": 3}')
-MORE[("PUT", ARCHIVE + "/holds/{hold}")] = lambda profile, name: ("", {}, b'{"reason": "tax audit"}')
+MORE[("PUT", ARCHIVE + "/holds/{hold:path}")] = lambda profile, name: ("", {}, b'{"reason": "tax audit"}')
 MORE[("DELETE", PROFILE + "/brake")] = lambda profile, name: (f"?to=FULL/{name}", {}, None)
 MORE[("PUT", ARCHIVE + "/lock")] = lambda profile, name: ("", {}, b'{"until": "2033-01-01T00:00:00Z"}')
 MORE[("POST", "/api/v1/drills/{id}/report")] = lambda profile, name: ("", {}, b'{"names": 0}\n')
@@ -194,7 +194,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
             stored = served.ask(all, request("PUT", WHOLE_ARCHIVE, profile, ""))
             kept = served.ask(all, request("PUT", ARCHIVE + "/snapshot", profile, ""))
             assert (stored.status_code, kept.status_code) == (201, 201), (stored.text, kept.text)
-            served.ask(all, request("PUT", ARCHIVE + "/holds/{hold}", profile, "")).raise_for_status()
+            served.ask(all, request("PUT", ARCHIVE + "/holds/{hold:path}", profile, "")).raise_for_status()
         yield served
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ import pytest
 from attrs import frozen
 
 from tarkeep.domain.access.tokens import Scope
+from tarkeep.entrypoints.http.app import routes
+from tarkeep.entrypoints.http.routes.archives import BELOW_AN_ARCHIVE
 from tarkeep.entrypoints.settings.server import ServerSettings, StorageSettings
 from tarkeep.entrypoints.wiring.host import Tokens, open_tokens
 from tests.support.archives import make_targz
@@ -307,3 +310,28 @@ def test_what_was_never_there_is_not_called_removed(desk: Desk) -> None:
     answer = desk.client.get("/api/v1/profiles/laptop/restore.tar?at=FULL/none.tar.gz", headers=desk.token())
 
     assert (answer.status_code, answer.json()["code"]) == (404, "not-found")
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+@pytest.mark.parametrize("id", ["a/b", "a%2Fb", "a.tar.gz", "a%20b", ""])
+def test_a_bad_id_of_a_hold_is_called_that(desk: Desk, method: str, id: str) -> None:
+    """A slash in it makes it no name of an archive; and who may only push learns nothing else."""
+    url = f"/api/v1/profiles/laptop/archives/FULL/a.tar.gz/holds/{id}"
+
+    refused = desk.client.request(method, url, json={"reason": "audit"}, headers=desk.token())
+    pushing = desk.client.request(method, url, json={"reason": "audit"}, headers=desk.token(Scope.PUSH))
+
+    assert (refused.status_code, refused.json()["code"]) == (400, "invalid-parameter"), refused.text
+    assert refused.json()["detail"].startswith("a hold is named by 1 to 64 letters, digits and hyphens, not '")
+    assert pushing.status_code == 403
+
+
+def test_below_an_archive_is_what_there_is(desk: Desk) -> None:
+    """A path that goes on behind an archive's name, and is none of the routes, is told which there are."""
+    routed = {route.path.partition("/archives/{type}/{name}/")[2] for route in routes()} - {""}
+    said = {re.sub(r"\{(path|hold):path\}", lambda found: {"hold": "ID"}.get(found[1], "PATH"), one) for one in routed}
+    told = desk.client.get("/api/v1/profiles/laptop/archives/FULL/a.tar.gz/lock/x", headers=desk.token())
+
+    assert set(re.split(", | or ", BELOW_AN_ARCHIVE)) == said
+    assert (told.status_code, told.json()["code"]) == (400, "invalid-name")
+    assert told.json()["detail"].endswith(f"has a slash in it; what an archive has below it is {BELOW_AN_ARCHIVE}")
