@@ -14,7 +14,7 @@ serve: $(VENV)/.runtime  ## build the environment and serve on http://127.0.0.1:
 	$(BIN)/tarkeep serve
 
 test: check  ## set up, check and run the whole suite
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 test-long: $(VENV)/.development  ## 2,000 histories of directories, each point restored in every way; load in full size; fuzzing
 	LOAD=full $(BIN)/python -m pytest tests/journeys/test_load.py
@@ -30,7 +30,7 @@ fuzz: $(VENV)/.development  ## a minute of fuzzing for each target of tests/fuzz
 
 coverage: $(VENV)/.development  ## which lines the tests run, in the programs that they start, too; twice as long as make test
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n auto; tested=$$?; $(BIN)/coverage combine -q && $(BIN)/coverage report && exit $$tested
+	TARKEEP_TEST_EXEC=1 $(BIN)/coverage run -m pytest -n auto; tested=$$?; $(BIN)/coverage combine -q && $(BIN)/coverage report && exit $$tested
 
 matrix:  ## the tests on each Python from 3.11 to 3.13 that this machine has
 	scripts/matrix

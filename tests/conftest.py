@@ -25,11 +25,21 @@ settings.load_profile("no deadline")
 
 pytest.register_assert_rewrite("tests.contracts", "tests.faults", "tests.support")
 
+from tests.support import forked_starts  # noqa: E402 - after the line above, which it needs
+
+forked_starts.install()
+
 _COUNTED = {
     "real people": "what became of what real people do",
     "pruned histories": "what became of histories that were pruned",
 }
 _PLACE = pytest.StashKey[Path]()
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """More workers than processors: many tests wait, for programs or for times to be over."""
+    processors = os.cpu_count() or 1
+    return processors if config.option.markexpr == "faults" else processors + (processors + 1) // 2
 
 
 @pytest.hookimpl(tryfirst=True)
