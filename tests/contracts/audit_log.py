@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 from attrs import evolve
 
-from tarkeep.domain.access.audit import FIRST, AuditEntry
+from tarkeep.domain.access.audit import AuditEntry
+from tarkeep.domain.access.chain import FIRST
 from tarkeep.domain.ports.access import AuditLog
 
 NOW = datetime(2026, 11, 24, 1, 2, 3, tzinfo=UTC)

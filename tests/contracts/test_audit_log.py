@@ -16,7 +16,8 @@ from attrs import evolve
 
 from tarkeep.adapters.filesystem.audit_log import FileAuditLog
 from tarkeep.adapters.memory.audit_log import MemoryAuditLog
-from tarkeep.domain.access.audit import FIRST, KEYED, key_name, line_digest
+from tarkeep.domain.access.audit import KEYED, key_name
+from tarkeep.domain.access.chain import FIRST, line_digest
 from tarkeep.domain.errors.capacity import BackendUnavailable
 from tarkeep.domain.ports.access import AuditLog
 from tests.contracts.audit_log import NOW, AuditLogContract, entry

@@ -9,13 +9,15 @@ from collections.abc import Iterator
 import pytest
 from attrs import field, frozen
 
+from tarkeep.adapters.memory.upkeep.evidence_log import MemoryEvidenceLog
 from tarkeep.adapters.memory.upkeep.notice_table import MemoryNoticeTable
+from tarkeep.domain.evidence.entry import entry_of
 from tarkeep.domain.notices.event import Event
 from tarkeep.domain.notices.routes import NoticePlan, PlanInUse, Route
 from tarkeep.domain.usecases.notices.raise_event import RaiseEvent
 from tarkeep.entrypoints.logs import Log, LoggedNotices, line_format
 from tarkeep.entrypoints.wiring.notices import AlertingNotices
-from tests.contracts.notifier import OTHER, NotifierContract, NotifierDoor
+from tests.contracts.notifier import ONE, OTHER, NotifierContract, NotifierDoor
 from tests.support.archives import NOON
 from tests.support.assembled import Notices
 from tests.support.clocks import FixedClock, SequenceIds
@@ -80,11 +82,16 @@ class TestAlertingNotices(NotifierContract):
         return MemoryNoticeTable()
 
     @pytest.fixture
-    def door(self, table: MemoryNoticeTable) -> Iterator[NotifierDoor]:
+    def evidence(self) -> MemoryEvidenceLog:
+        return MemoryEvidenceLog()
+
+    @pytest.fixture
+    def door(self, table: MemoryNoticeTable, evidence: MemoryEvidenceLog) -> Iterator[NotifierDoor]:
         raise_event = RaiseEvent(
             table, FixedClock(), SequenceIds(), PlanInUse(NoticePlan(("ops",), (Route(("ops",)),)))
         )
-        door = _LogDoor("text", AlertingNotices(Log("tarkeep-tests-notices"), raise_event))
+        log = Log("tarkeep-tests-notices")
+        door = _LogDoor("text", AlertingNotices(log, raise_event, evidence, FixedClock()))
         yield door
         door.close()
 
@@ -94,6 +101,24 @@ class TestAlertingNotices(NotifierContract):
         door.notifier.unstable(OTHER, "its bytes are not what was received")
         made = table.due(NOON, limit=10)
         assert [(one.items[0].key.event, one.items[0].key.profile) for one in made] == [(Event.UNSTABLE, "laptop")] * 2
+
+    def test_damage_and_repairs_are_in_the_evidence(self, door: NotifierDoor, evidence: MemoryEvidenceLog) -> None:
+        """Each with its archive, whoever found it."""
+        door.notifier.damaged(ONE, "its file is missing")
+        door.notifier.misrecorded(ONE, "MD5")
+        door.notifier.whole(ONE)
+        door.notifier.mended(OTHER, "its side-car is missing")
+        door.notifier.unstable(OTHER, "its bytes are not what was received")
+        entries = [entry for line in evidence.read(evidence.months()[0]) if (entry := entry_of(line)) is not None]
+
+        assert [(entry.kind.value, entry.told["profile"], entry.told["archive"]) for entry in entries] == [
+            ("damaged", "document", "FULL/a.tar.gz"),
+            ("damaged", "document", "FULL/a.tar.gz"),
+            ("repaired", "document", "FULL/a.tar.gz"),
+            ("mended", "laptop", "INC/b.tar.gz"),
+            ("unstable", "laptop", "INC/b.tar.gz"),
+        ]
+        assert entries[0].told["what"] == "its file is missing"
 
 
 class TestNotices(NotifierContract):

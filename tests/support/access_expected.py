@@ -83,6 +83,7 @@ EXPECTED: dict[tuple[str, str], Access] = {
         f"PUT {ARCHIVE}/holds/{{hold:path}}",
         f"PUT {ARCHIVE}/lock",
     ),
+    **_rows((Scope.LIST,), Where.EVERY, "GET /api/v1/evidence"),
     **_rows(
         (Scope.ADMIN,), Where.EVERY, "POST /api/v1/clock/accept", "POST /api/v1/jobs/{job}/run", "POST /api/v1/scrub"
     ),

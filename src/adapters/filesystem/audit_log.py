@@ -13,7 +13,6 @@ the line at which an older log starts using it: if someone removed the seals, th
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import re
@@ -30,7 +29,6 @@ from pathlib import Path
 from attrs import define, field
 
 from ...domain.access.audit import (
-    FIRST,
     KEY_BYTES,
     AuditEntry,
     AuditReport,
@@ -38,20 +36,20 @@ from ...domain.access.audit import (
     entry_of,
     goes_on_with,
     key_entry,
-    line_digest,
     line_of,
     told_about,
     told_as,
 )
+from ...domain.access.chain import FIRST, line_digest
 from ...domain.errors.capacity import BackendUnavailable
 from ..process.os_errors import translated
 from ..process.shared_syncs import SharedSyncs
+from .chained.lines import end_torn_line, last_line, locked, write_line
 from .data_directory import AUDIT, AUDIT_KEY
 from .durable_file import fsync_directory, give_to_owner, replace_file
 
 _LOG = logging.getLogger("tarkeep.audit")
 _ROOT = 0
-_TAIL_BYTES = 1 << 16
 _NEW = ".new"  # suffix of a key that is being made
 _KEY = re.compile(rb"[0-9a-f]{%d}" % (2 * KEY_BYTES))
 
@@ -80,12 +78,12 @@ class FileAuditLog:
         Raises:
             BackendUnavailable, ReadOnly, InsufficientStorage: the key cannot be read or made.
         """
-        with self._opened() as log, self._lock, _held(log):
+        with self._opened() as log, self._lock, locked(log):
             self._key_for(log, at)
 
     def append(self, entry: AuditEntry) -> None:
         with self._opened() as log:
-            with self._lock, _held(log):
+            with self._lock, locked(log):
                 self._write(log, entry, self._key_for(log, entry.at))
             self._syncs.sync(AUDIT, partial(os.fdatasync, log))
             if not self._is_named:  # even if the file exists: the process that made it may have died before this
@@ -171,7 +169,7 @@ class FileAuditLog:
         if key is None:
             key = secrets.token_bytes(KEY_BYTES)
             replace_file(new, key.hex().encode() + b"\n")
-        if os.fstat(log).st_size and not goes_on_with(self._last_line(log), key):
+        if os.fstat(log).st_size and not goes_on_with(last_line(log), key):
             self._write(log, key_entry(key, at), key)
             os.fdatasync(log)
         new.rename(self.key_file)
@@ -184,9 +182,7 @@ class FileAuditLog:
             size = self._find_last(log, size)
         line = line_of(entry, self._last, key)
         self._size = -1  # until the whole line is written
-        left = line + b"\n"
-        while left:
-            left = left[os.write(log, left) :]
+        write_line(log, line)
         self._size, self._last = size + len(line) + 1, line_digest(line)
 
     def _find_last(self, log: int, size: int) -> int:
@@ -195,18 +191,9 @@ class FileAuditLog:
             give_to_owner(log, self.folder)  # after a command run as root, the server's user must still append to it
             self._last = FIRST
             return 0
-        if os.pread(log, 1, size - 1) != b"\n":
-            os.write(log, b"\n")
-            size += 1
-        self._last = line_digest(self._last_line(log))
+        size = end_torn_line(log, size)
+        self._last = line_digest(last_line(log))
         return size
-
-    @staticmethod
-    def _last_line(log: int) -> bytes:
-        """The last line, whole or torn, without its line end."""
-        size = os.fstat(log).st_size
-        tail = os.pread(log, _TAIL_BYTES, max(0, size - _TAIL_BYTES))
-        return tail.removesuffix(b"\n").rpartition(b"\n")[2]
 
 
 def _read_key(file: Path) -> bytes | None:
@@ -220,12 +207,3 @@ def _read_key(file: Path) -> bytes | None:
     if not _KEY.fullmatch(text):
         raise BackendUnavailable("audit key", f"it is not {KEY_BYTES} bytes in hex")
     return bytes.fromhex(text.decode())
-
-
-@contextmanager
-def _held(log: int) -> Iterator[None]:
-    fcntl.flock(log, fcntl.LOCK_EX)
-    try:
-        yield
-    finally:
-        fcntl.flock(log, fcntl.LOCK_UN)

@@ -7,6 +7,7 @@ The directory that holds everything of one server: its layout, its marker, and t
     DATA/staging/    archives on their way in
     DATA/trash/      archives on their way out
     DATA/quarantine/ damaged bytes that were replaced; made when it is needed
+    DATA/evidence/   what was proven, by month; made when it is needed
     DATA/members/    records of archives' members, a cache
     DATA/seek/       seek indexes, a cache
     DATA/sums/       sums of archives' blocks, a cache
@@ -49,6 +50,7 @@ TOKENS_LOCK = "tokens.lock"
 TOKEN_USES = "token-uses.json"
 AUDIT = "audit.log"
 AUDIT_KEY = "audit.key"
+EVIDENCE = "evidence"
 BALLAST = "ballast"
 RULES = "profiles.toml"
 NOTIFY = "notify.toml"

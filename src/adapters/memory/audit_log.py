@@ -9,17 +9,16 @@ from collections import deque
 from attrs import define, field
 
 from ...domain.access.audit import (
-    FIRST,
     KEY_BYTES,
     AuditEntry,
     AuditReport,
     check,
     entry_of,
-    line_digest,
     line_of,
     told_about,
     told_as,
 )
+from ...domain.access.chain import FIRST, line_digest
 
 
 @define(eq=False)

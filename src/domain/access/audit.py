@@ -25,12 +25,10 @@ from datetime import datetime
 from attrs import define, field, frozen
 
 from ..text.times import rfc3339
+from .chain import LineChain, told_in
 
 HOST = "host"
 """The author of a write on the server's own host."""
-
-FIRST = "0" * 64
-"""The digest of the line before, as the first line has it."""
 
 KEY_BYTES = 32
 KEYED = "the log goes on with the key"
@@ -101,7 +99,7 @@ def key_entry(key: bytes, at: datetime) -> AuditEntry:
 
 def goes_on_with(line: bytes, key: bytes) -> bool:
     """Whether *line* is the one behind which a log continues with *key*."""
-    told = _told(line)
+    told = told_in(line)
     return told is not None and told.get("result") == f"{KEYED} {key_name(key)}" and _is_sealed(line, key)
 
 
@@ -117,7 +115,7 @@ def told_about(what: str) -> bytes:
 
 def entry_of(line: bytes) -> AuditEntry | None:
     """What *line* says; None if it is torn or damaged. Its seal is not looked at."""
-    told = _told(line)
+    told = told_in(line)
     try:
         if told is None:
             return None
@@ -148,14 +146,9 @@ def line_of(entry: AuditEntry, before: str, key: bytes) -> bytes:
     return unsealed[:-1] + _SEAL + _mac(unsealed, key) + b'"}'
 
 
-def line_digest(line: bytes) -> str:
-    """The SHA-256 of *line* without its newline, in lower-case hex."""
-    return hashlib.sha256(line).hexdigest()
-
-
 def check(lines: Iterable[bytes], noted: str | None = None, key: bytes | None = None) -> AuditReport:
     """Check *lines*, without their newlines, from the first on; and whether one of them has the digest *noted*."""
-    checking = _Checking(noted, key)
+    checking = _Checking(LineChain(noted), key)
     for line in lines:
         checking.take(line)
     return checking.report()
@@ -163,60 +156,52 @@ def check(lines: Iterable[bytes], noted: str | None = None, key: bytes | None = 
 
 @define
 class _Checking:
-    _noted: str | None
+    _chain: LineChain
     _key: bytes | None
-    _last: str = field(default=FIRST, init=False)
-    _count: int = field(default=0, init=False)
     _torn: int = field(default=0, init=False)
     _sealed: int = field(default=0, init=False)
-    _broken: int | None = field(default=None, init=False)
-    _noted_line: int | None = field(default=None, init=False)
     _keyed_from: int | None = field(default=None, init=False)  # from this line on all must be sealed with the key
     _keyed_at: str | None = field(default=None, init=False)
     _forged: int | None = field(default=None, init=False)
 
     def take(self, line: bytes) -> None:
-        self._count += 1
-        told = _told(line)
+        told = told_in(line)
+        self._chain.take(line, told)
         if told is None and _MAYBE_CUT.fullmatch(line):
             self._torn += 1
         elif told is None:
-            self._forged = self._forged or self._count
+            self._forged = self._forged or self._chain.lines
         else:
             self._sealed += "mac" in told
-            if told["before"] != self._last:
-                self._broken = self._broken or self._count
             if self._key is not None and not self._is_in_order(line, told, self._key):
-                self._forged = self._forged or self._count
-        self._last = line_digest(line)
-        if self._last == self._noted:
-            self._noted_line = self._count
+                self._forged = self._forged or self._chain.lines
 
     def _is_in_order(self, line: bytes, told: dict[str, object], key: bytes) -> bool:
         is_right = _is_sealed(line, key)
         if self._keyed_from is not None:
             return is_right
-        is_first = self._count - self._torn == 1
+        is_first = self._chain.lines - self._torn == 1
         if is_right and (is_first or told.get("result") == f"{KEYED} {key_name(key)}"):
-            self._keyed_from, self._keyed_at = self._count, str(told.get("at"))
+            self._keyed_from, self._keyed_at = self._chain.lines, str(told.get("at"))
             return True
         # Older than the key, unless it has a seal: then that is of another key, or the line was moved.
         return "mac" not in told
 
     def report(self) -> AuditReport:
-        has_lines = self._count > self._torn
+        chain = self._chain
+        has_lines = chain.lines > self._torn
         if self._key is not None and self._keyed_from is None and has_lines:
             self._forged = 1  # with a key, every log has a line sealed with it
         return AuditReport(
-            lines=self._count,
-            last=self._last,
-            broken=self._broken,
+            lines=chain.lines,
+            last=chain.last,
+            broken=chain.broken,
             torn=self._torn,
-            holds_noted=self._noted is None or self._noted_line is not None,
+            holds_noted=chain.holds_noted,
             forged=self._forged,
-            unproven=self._count if self._keyed_from is None else self._keyed_from - 1,
+            unproven=chain.lines if self._keyed_from is None else self._keyed_from - 1,
             keyed_at=self._keyed_at,
-            noted_line=self._noted_line,
+            noted_line=chain.noted_line,
             sealed=self._sealed,
         )
 
@@ -263,11 +248,3 @@ def _mac(unsealed: bytes, key: bytes) -> bytes:
 def _is_sealed(line: bytes, key: bytes) -> bool:
     unsealed, seal = line[:-_SEAL_BYTES] + b"}", line[-_SEAL_BYTES:]
     return hmac.compare_digest(seal, _SEAL + _mac(unsealed, key) + b'"}')
-
-
-def _told(line: bytes) -> dict[str, object] | None:
-    try:
-        told = json.loads(line)
-    except ValueError:
-        return None
-    return told if isinstance(told, dict) and "before" in told else None

@@ -40,3 +40,29 @@ class TokenNotFound(TarkeepError):
 
     def __str__(self) -> str:
         return f"no token {self.id[:80]!a}"
+
+
+@define
+class EvidenceNotWritten(TarkeepError):
+    """What was done is not in the evidence: *what* says what that is, *reason* why. So it does not count as proven."""
+
+    what: str
+    reason: str
+
+    is_transient = True
+
+    def __str__(self) -> str:
+        return f"{self.what}, but the evidence of it could not be written, so it proves nothing: {self.reason}"
+
+
+@define
+class EvidenceNotFound(TarkeepError):
+    """There is no evidence of *month*; there is of *months*."""
+
+    month: str
+    months: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"there is no evidence of {self.month}" + (
+            f"; the months with some are {', '.join(self.months)}" if self.months else ", nor of any other month"
+        )

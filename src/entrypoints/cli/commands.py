@@ -75,6 +75,8 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("tls self-signed", "server.access:self_signed", "Make a self-signed certificate."),
         Command("audit verify", "server.access:verify_audit", "Check that the audit log was not changed."),
         Command("audit head", "server.access:audit_head", "Print the head of the audit log, to be kept elsewhere."),
+        Command("evidence export", "server.watching.evidence:export", "Write out what was proven in a month, signed."),
+        Command("evidence verify", "server.watching.evidence:verify", "Check that the evidence was not changed."),
         Command("validate-store", "server.validate_store:validate_store", "Test whether a store is fit for archives."),
         Command("rebuild", "server.serve:rebuild", "Rebuild the catalog from the store."),
         Command("import", "server.serve:import_", "Import the archives of an original server."),
@@ -96,6 +98,7 @@ FAMILIES = {
     "rules": "Check and show the rules of profiles.",
     "token": "Make, list and revoke tokens.",
     "audit": "Check the audit log.",
+    "evidence": "Show and check what was proven.",
     "tls": "Make a certificate.",
 }
 """The help of each family of two-word commands, by its first word."""

@@ -41,7 +41,7 @@ from .requests.parameters import check_target
 from .routes import archives as v1
 from .routes import chains, drills, gaps, jobs, original, points, retention, status, uploads
 from .routes import trees as inside
-from .routes.upkeep import metrics
+from .routes.upkeep import evidence, metrics
 
 log = Log("tarkeep.http")
 
@@ -63,6 +63,7 @@ def routes() -> list[GuardedRoute]:
         *drills.routes(),
         *status.routes(),
         *metrics.routes(),
+        *evidence.routes(),
         *inside.routes(),
         *v1.routes(),
         *uploads.routes(),

@@ -126,8 +126,12 @@ class Context:
 
     def stream_json(self, request: Request, pieces: Iterator[bytes]) -> Response:
         """*pieces* of a JSON text, made in a thread while they are sent; a late error cuts the connection."""
+        return self.stream(request, pieces, "application/json")
+
+    def stream(self, request: Request, pieces: Iterator[bytes], media_type: str) -> Response:
+        """*pieces* of a body of *media_type*, made in a thread while they are sent; as `stream_json`."""
         wanted = iter(()) if request.method == "HEAD" else gathered(pieces)
-        return StreamedResponse(nullcontext(wanted), self.executor, "application/json")
+        return StreamedResponse(nullcontext(wanted), self.executor, media_type)
 
     async def open_point(
         self, profile: str, at: Callable[[], datetime | ArchiveId | None], allow_gaps: bool = False

@@ -24,6 +24,7 @@ from ...domain.ports.store import ArchiveStore
 from ...domain.ports.system import Clock, IdSource, NameLocks, Turns
 from ...domain.ports.unpacking import Packer, Unpacker
 from ...domain.ports.upkeep.drills import DrillTable
+from ...domain.ports.upkeep.evidence import EvidenceLog
 from ...domain.ports.upkeep.figures import Tally
 from ...domain.ports.upkeep.jobs import JobTable
 from ...domain.ports.upkeep.scrubbing import Readers, ReadingPace, Traffic
@@ -131,12 +132,13 @@ class ScrubPlan:
         names: NameLocks,
         clock: Clock,
         tally: Tally,
+        evidence: EvidenceLog,
     ) -> ScrubArchives:
         """What the job does, over these ports."""
         scrub = ScrubArchive(
             store, catalog, self.table, hasher, examiner, mend, names, examiner.notifier, clock, self.pace, tally
         )
-        return ScrubArchives(self.table, scrub, self.readers, clock, self.every, self.window)
+        return ScrubArchives(self.table, scrub, self.readers, clock, evidence, self.every, self.window)
 
 
 def scrub_plan(settings: StorageSettings, table: ScrubTable) -> ScrubPlan:
@@ -210,13 +212,14 @@ class DrillPlan:
         turns: Turns,
         clock: Clock,
         ids: IdSource,
+        evidence: EvidenceLog,
     ) -> Drilling:
         """The use cases over these ports."""
         expected = ExpectedNames(members, DigestMembers(members, unpacker, examiner))
         find = FindDrill(self.table)
         return Drilling(
             OpenDrill(catalog, self.table, load_points, open_point, members, rules, clock, ids, self.limits),
-            JudgeDrill(find, self.table, statuses, open_point, expected, turns, clock),
+            JudgeDrill(find, self.table, statuses, open_point, expected, turns, clock, evidence),
             RehearseProfiles(
                 catalog,
                 self.table,
@@ -231,6 +234,7 @@ class DrillPlan:
                 clock,
                 ids,
                 self.limits,
+                evidence,
             ),
         )
 

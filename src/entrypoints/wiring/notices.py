@@ -19,10 +19,13 @@ from ...adapters.notices.pinned_http import send
 from ...adapters.notices.webhook import WebhookChannel
 from ...adapters.process.clock_and_ids import RandomIds, SystemClock
 from ...domain.errors.settings import InvalidSetting
+from ...domain.evidence.entry import EvidenceKind
+from ...domain.evidence.facts import of_finding
 from ...domain.identity.archive_id import ArchiveId
 from ...domain.notices.event import Event
 from ...domain.notices.routes import NoticePlan, PlanInUse
 from ...domain.ports.system import Clock
+from ...domain.ports.upkeep.evidence import EvidenceLog
 from ...domain.ports.upkeep.notices import Channel, NoticeTable
 from ...domain.tarkeep_error import TarkeepError
 from ...domain.usecases.notices.raise_event import RaiseEvent
@@ -33,14 +36,42 @@ from ..settings.server import StorageSettings
 
 
 class AlertingNotices(LoggedNotices):
-    """`Notifier` that logs, and raises an alert of what was wrong for a moment: nothing else will show it."""
+    """
+    `Notifier` that logs, adds damage and repairs to the evidence, and raises an alert of what was wrong for a moment:
+    nothing else will show it.
+    """
 
-    def __init__(self, log: Log, raise_event: RaiseEvent) -> None:
+    def __init__(self, log: Log, raise_event: RaiseEvent, evidence: EvidenceLog, clock: Clock) -> None:
         super().__init__(log)
         self._raise_event = raise_event
+        self._evidence = evidence
+        self._clock = clock
+
+    def damaged(self, id: ArchiveId, what: str) -> None:
+        super().damaged(id, what)
+        self._put_on_record(EvidenceKind.DAMAGED, id, what)
+
+    def misrecorded(self, id: ArchiveId, what: str) -> None:
+        super().misrecorded(id, what)
+        self._put_on_record(EvidenceKind.DAMAGED, id, f"the {what} on record is wrong, the bytes are right")
+
+    def whole(self, id: ArchiveId) -> None:
+        super().whole(id)
+        self._put_on_record(EvidenceKind.REPAIRED, id, "")
+
+    def mended(self, id: ArchiveId, what: str) -> None:
+        super().mended(id, what)
+        self._put_on_record(EvidenceKind.MENDED, id, what)
+
+    def _put_on_record(self, kind: EvidenceKind, id: ArchiveId, what: str) -> None:
+        try:
+            self._evidence.append(of_finding(self._clock.now(), kind, id, what))
+        except TarkeepError as error:  # whoever found it goes on
+            self._log.error("not in the evidence", archive=id, what=kind.value, reason=error)
 
     def unstable(self, id: ArchiveId, what: str) -> None:
         super().unstable(id, what)
+        self._put_on_record(EvidenceKind.UNSTABLE, id, what)
         text = f"of {id.label} {what}, and it was right when it was read again"
         with suppress(TarkeepError):  # a full disk: it is in the log
             self._raise_event(Event.UNSTABLE, id.profile, id.label, text, is_momentary=True)

@@ -18,6 +18,7 @@ from ...adapters.cron_lines import CronsimLines
 from ...adapters.filesystem.archive_store import FilesystemArchiveStore
 from ...adapters.filesystem.archive_sums import MemorySums, SumsFolder
 from ...adapters.filesystem.audit_log import FileAuditLog
+from ...adapters.filesystem.chained.evidence_log import FileEvidenceLog
 from ...adapters.filesystem.clock_notes import FileClockNotes
 from ...adapters.filesystem.data_directory import AUDIT_KEY, RULES, FileBallast
 from ...adapters.filesystem.scratch import ScratchFiles
@@ -29,6 +30,7 @@ from ...adapters.memory.catalog import MemoryCatalog
 from ...adapters.memory.member_records import MemoryMemberRecords
 from ...adapters.memory.store import MemoryArchiveStore
 from ...adapters.memory.tokens import MemoryTokenStore
+from ...adapters.memory.upkeep.evidence_log import MemoryEvidenceLog
 from ...adapters.memory.upload_sessions import MemoryUploadSessions
 from ...adapters.process.background import ThreadBudget
 from ...adapters.process.clock_and_ids import RandomIds, SystemClock
@@ -49,6 +51,7 @@ from ...domain.ports.scratch import Scratch
 from ...domain.ports.store import ArchiveStore
 from ...domain.ports.sums import ArchiveSums
 from ...domain.ports.system import Clock, IdSource
+from ...domain.ports.upkeep.evidence import EvidenceLog
 from ...domain.ports.uploads import UploadSessions
 from ...domain.profiles.capacity import Reserve
 from ...domain.profiles.rules import CurrentRules, RuleBook
@@ -84,7 +87,8 @@ def open_tarkeep(settings: StorageSettings) -> Iterator[Tarkeep]:
         notices = NoticeWiring(catalog.notices, heartbeat=heartbeat_of(settings))
         _load_notices(notices, settings, clock)
         raise_event = RaiseEvent(notices.table, clock, ids, notices.in_use)
-        notifier = AlertingNotices(Log("tarkeep.store"), raise_event)
+        evidence = _evidence(settings)
+        notifier = AlertingNotices(Log("tarkeep.store"), raise_event, evidence, clock)
         read = reading(kept.store, catalog, hasher, kept.sums, notifier)
         unpacker = opened.enter_context(closing(TargzUnpacker(partial(read, sums_first=True), kept.indexes)))
         looking = _inspector(settings, budget)
@@ -128,6 +132,7 @@ def open_tarkeep(settings: StorageSettings) -> Iterator[Tarkeep]:
             token_store=_gatekeeper(settings),
             scratch=kept.scratch,
             audit=_audit(settings, clock),
+            evidence=evidence,
             ballast=None if is_memory(settings) else FileBallast(settings.data),
             clock_notes=None if is_memory(settings) else FileClockNotes(settings.data),
             job_plan=job_plan(settings, catalog.jobs, kept.id),
@@ -174,6 +179,14 @@ def _audit(settings: StorageSettings, clock: Clock) -> AuditLog:
     with starting(log.key_file, "audit_key"):
         log.begin(clock.now())
     return log
+
+
+def _evidence(settings: StorageSettings) -> EvidenceLog:
+    return MemoryEvidenceLog() if is_memory(settings) else evidence_files(settings)
+
+
+def evidence_files(settings: StorageSettings) -> FileEvidenceLog:
+    return FileEvidenceLog(settings.data)
 
 
 def audit_file(settings: StorageSettings) -> FileAuditLog:

@@ -15,6 +15,7 @@ from ...adapters.memory.audit_log import MemoryAuditLog
 from ...adapters.memory.tokens import MemoryTokenStore
 from ...adapters.memory.upkeep.ballast import MemoryBallast
 from ...adapters.memory.upkeep.clock_notes import MemoryClockNotes
+from ...adapters.memory.upkeep.evidence_log import MemoryEvidenceLog
 from ...adapters.process.in_use import ProcessInUse
 from ...adapters.process.inventory_sorter import SpillingSorter
 from ...adapters.process.turns import ProcessTurns
@@ -30,6 +31,7 @@ from ...domain.ports.store import ArchiveStore, Ballast
 from ...domain.ports.sums import ArchiveSums
 from ...domain.ports.system import Clock, ClockNotes, IdSource, NameLocks, Turns
 from ...domain.ports.unpacking import Packer, Unpacker
+from ...domain.ports.upkeep.evidence import EvidenceLog
 from ...domain.ports.upkeep.figures import Figures
 from ...domain.ports.upkeep.scrubbing import Traffic
 from ...domain.ports.upkeep.statuses import StatusTable
@@ -47,7 +49,9 @@ from ...domain.usecases.jobs.run_due import RunDueJobs, SettleRuns
 from ...domain.usecases.jobs.show_jobs import AskForRun, ListJobs, ListRuns
 from ...domain.usecases.keeping.adopt_archives import AdoptArchives
 from ...domain.usecases.keeping.adopt_snapshots import AdoptSnapshots
+from ...domain.usecases.keeping.evidence import CheckEvidence, ShowEvidence
 from ...domain.usecases.keeping.import_archives import ImportFolder
+from ...domain.usecases.keeping.proven_before import RecallProofs
 from ...domain.usecases.keeping.rebuild import RebuildCatalog
 from ...domain.usecases.keeping.recover import RecoverInterrupted
 from ...domain.usecases.linking.profile_links import ProfileLinks
@@ -137,6 +141,8 @@ class Tarkeep:
     check_readiness: CheckReadiness
     recover: RecoverInterrupted
     rebuild: RebuildCatalog
+    show_evidence: ShowEvidence
+    check_evidence: CheckEvidence
     adopt_archives: AdoptArchives
     import_folder: ImportFolder
     links: ProfileLinks
@@ -227,6 +233,7 @@ def assemble(
     rules: Rules = NO_RULES,
     reserve: Reserve = NO_RESERVE,
     audit: AuditLog | None = None,
+    evidence: EvidenceLog | None = None,
     scratch: Scratch | None = None,
     max_unpacked_bytes: int | None = None,
     max_adopted: int = 100_000,
@@ -267,10 +274,12 @@ def assemble(
     job_plan = job_plan or JobPlan()
     watch_clock = WatchClock(clock, clock_notes, catalog, job_plan.table, turns)
     plan_prune = PlanPrune(store, catalog, load_points, links, rules, clock, in_use, watch_clock)
-    audit = audit or MemoryAuditLog()
-    apply_prune = ApplyPrune(plan_prune, store, catalog, load_points, rules, clock, names, way_back, ballast, examiner)
-    purge_trash = PurgeTrash(store, catalog, records, rules, clock, watch_clock, ballast)
-    scrub = scrub_plan.work(store, catalog, hasher, examiner, mend, names, clock, tally)
+    audit, evidence = audit or MemoryAuditLog(), evidence or MemoryEvidenceLog()
+    apply_prune = ApplyPrune(
+        plan_prune, store, catalog, load_points, rules, clock, names, way_back, ballast, examiner, evidence
+    )
+    purge_trash = PurgeTrash(store, catalog, records, rules, clock, watch_clock, ballast, evidence)
+    scrub = scrub_plan.work(store, catalog, hasher, examiner, mend, names, clock, tally, evidence)
     notices = notices or NoticeWiring()
     drill_plan = drill_plan or DrillPlan()
     look = ProfileLook(
@@ -307,6 +316,7 @@ def assemble(
         turns,
         clock,
         ids,
+        evidence,
     )
     jobs = job_plan.jobs(
         {
@@ -354,7 +364,11 @@ def assemble(
         check_readiness=CheckReadiness(store, catalog),
         recover=RecoverInterrupted(store, catalog, sessions),
         ballast=ballast,
-        rebuild=RebuildCatalog(store, catalog, hasher, mend, records),
+        rebuild=RebuildCatalog(
+            store, catalog, hasher, mend, records, RecallProofs(evidence, scrub_plan.table, drill_plan.table)
+        ),
+        show_evidence=ShowEvidence(evidence),
+        check_evidence=CheckEvidence(evidence),
         adopt_archives=AdoptArchives(store, catalog, examiner, max_adopted),
         import_folder=ImportFolder(receive),
         links=links,
@@ -386,10 +400,10 @@ def assemble(
         settle_trash=SettleTrash(store, catalog, clock, way_back, audit),
         read_marks=ReadMarks(store, catalog),
         make_hold=MakeHold(store, catalog, clock),
-        release_hold=ReleaseHold(store, catalog),
+        release_hold=ReleaseHold(store, catalog, clock, evidence),
         lock_archive=LockArchive(store, catalog, clock),
         show_brake=ShowBrake(store, catalog),
-        release_brake=ReleaseBrake(store, catalog),
+        release_brake=ReleaseBrake(store, catalog, clock, evidence),
         settle_runs=SettleRuns(job_plan.table),
         run_due_jobs=RunDueJobs(jobs, job_plan.table, clock),
         list_jobs=ListJobs(jobs, job_plan.table, clock),

@@ -13,6 +13,7 @@ from attrs import evolve
 from tarkeep.adapters.filesystem.archive_store import FilesystemArchiveStore
 from tarkeep.adapters.memory.member_records import MemoryMemberRecords
 from tarkeep.adapters.memory.store import HeldArchive
+from tarkeep.adapters.memory.upkeep.evidence_log import MemoryEvidenceLog
 from tarkeep.adapters.process.clock_and_ids import RandomIds
 from tarkeep.adapters.process.hashing import HashlibHasher
 from tarkeep.adapters.sql.catalog import SqlCatalog
@@ -24,6 +25,7 @@ from tarkeep.domain.errors.settings import CatalogStaysDamaged, FormatUnknown
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.ports.catalog import Catalog
 from tarkeep.domain.tarkeep_error import TarkeepError
+from tarkeep.domain.usecases.keeping.proven_before import RecallProofs
 from tarkeep.domain.usecases.keeping.rebuild import RebuildCatalog
 from tarkeep.domain.usecases.reading.mend_sidecar import MendSidecar
 from tarkeep.entrypoints.cli.terminal.hints import in_full
@@ -37,6 +39,10 @@ CONTENT = make_targz()
 @pytest.fixture
 def memory() -> InMemory:
     return InMemory()
+
+
+def nothing_proven(catalog: SqlCatalog) -> RecallProofs:
+    return RecallProofs(MemoryEvidenceLog(), catalog.scrubs, catalog.drills)
 
 
 def everything(catalog: Catalog) -> list[BackupArchive]:
@@ -74,7 +80,7 @@ def test_ten_thousand_archives_on_disk_come_back_equal(tmp_path: Path) -> None:
 
     hasher = HashlibHasher()
     mend = MendSidecar(store, rebuilt, hasher, TargzInspector(), FixedClock())
-    report = RebuildCatalog(store, rebuilt, hasher, mend, MemoryMemberRecords())()
+    report = RebuildCatalog(store, rebuilt, hasher, mend, MemoryMemberRecords(), nothing_proven(rebuilt))()
 
     assert report.entered == 10_000
     assert everything(rebuilt) == everything(lost)
@@ -194,7 +200,8 @@ def test_no_damage_of_the_catalog_is_silent(tmp_path: Path) -> None:
             with closing(SqlCatalog.open(f"sqlite:///{file}")) as catalog:
                 is_same = _says(catalog) == asked_for
                 mend = MendSidecar(store, catalog, HashlibHasher(), TargzInspector(), FixedClock())
-                report = RebuildCatalog(store, catalog, HashlibHasher(), mend, MemoryMemberRecords())(check=True)
+                records, proven = MemoryMemberRecords(), nothing_proven(catalog)
+                report = RebuildCatalog(store, catalog, HashlibHasher(), mend, records, proven)(check=True)
                 assert is_same or not report.is_good
                 assert catalog.is_sound()
                 assert everything(catalog) == asked_for

@@ -17,11 +17,14 @@ from ...drills.drill import Drill, DrillKind, DrillOutcome, DrillReport, DrillWa
 from ...drills.manifest import ManifestLine, read
 from ...errors.drills import DrillNotFound, ReportInvalid
 from ...errors.restoring import PathNotFound, PointNotFound, PointNotRestorable
+from ...evidence.facts import of_drill
 from ...ports.system import Clock, Turns
 from ...ports.upkeep.drills import DrillTable
+from ...ports.upkeep.evidence import EvidenceLog
 from ...ports.upkeep.statuses import StatusTable
 from ...tar.members import MemberType
 from ...text.counted import counted
+from ..access.put_on_record import put_on_record
 from ..restoring.open_point import OpenPoint
 from .expected import ExpectedNames
 from .open_drill import drilled_archives
@@ -68,6 +71,7 @@ class JudgeDrill:
     expected: ExpectedNames
     turns: Turns
     clock: Clock
+    evidence: EvidenceLog
 
     def __call__(self, id: str, who: str | None, told: ToldDrill, lines: Iterable[bytes]) -> Drill:
         """
@@ -77,9 +81,12 @@ class JudgeDrill:
             DrillNotFound: it is unknown, has ended, or is not one of *who*.
             ReportInvalid: the report is malformed; the drill stays open.
             ArchiveCorrupt, BackendUnavailable: an archive could not be read; the drill stays open.
+            EvidenceNotWritten: what came of it is not in the evidence; the drill stays open.
         """
         drill = self.find(id, who)
         ended = self._ended(drill, told, read(lines, first=2))
+        # first the evidence: nothing counts as drilled without it
+        put_on_record(of_drill(ended), self.evidence, f"the drill of {drill.point} ended {ended.outcome.value}")
         self.table.end(ended)
         self.statuses.forget([drill.profile])
         return ended

@@ -17,7 +17,9 @@ from ...drills.choice import DrillLimits, next_profile
 from ...drills.comparison import NameDiffers
 from ...drills.drill import Drill, DrillKind, DrillOutcome, DrillReport, DrillWay
 from ...drills.manifest import ManifestLine
+from ...errors.access import EvidenceNotWritten
 from ...errors.archives import ProfileNotFound
+from ...evidence.facts import of_drill
 from ...identity.archive_id import ArchiveId
 from ...jobs.job import GoOn, JobReport, Remark
 from ...ports.catalog import Catalog
@@ -25,6 +27,7 @@ from ...ports.inspection import Inspector
 from ...ports.system import Clock, IdSource
 from ...ports.unpacking import Packer
 from ...ports.upkeep.drills import DrillTable
+from ...ports.upkeep.evidence import EvidenceLog
 from ...ports.upkeep.statuses import StatusTable
 from ...profiles.rules import Rules
 from ...tar.members import Member, MemberRecord, MemberType
@@ -32,6 +35,7 @@ from ...tar.paths import canonical
 from ...tar.read_headers import read_to_show
 from ...tarkeep_error import TarkeepError
 from ...text.counted import counted
+from ..access.put_on_record import put_on_record
 from ..restoring.load_points import LoadPoints
 from ..restoring.open_point import OpenedPoint, OpenPoint
 from ..restoring.restore_tar import RestoreTar
@@ -100,6 +104,7 @@ class RehearseProfiles:
     clock: Clock
     ids: IdSource
     limits: DrillLimits
+    evidence: EvidenceLog
 
     def __call__(self, go_on: GoOn) -> JobReport:
         """
@@ -120,7 +125,11 @@ class RehearseProfiles:
                 is_stopped = True
                 break
             waiting.remove(profile)
-            drill = self._rehearsed(profile, go_on)
+            try:
+                drill = self._rehearsed(profile, go_on)
+            except EvidenceNotWritten as error:  # it stays due
+                problems.append(Remark(str(error), profile))
+                continue
             if drill is None:
                 continue
             rehearsed += 1
@@ -130,7 +139,12 @@ class RehearseProfiles:
         return JobReport(told, {"rehearsed": rehearsed}, rehearsed > 0, (), tuple(problems), is_stopped)
 
     def _rehearsed(self, profile: str, go_on: GoOn) -> Drill | None:
-        """The rehearsal as it ended; None if nothing restores, or it was stopped."""
+        """
+        The rehearsal as it ended; None if nothing restores, or it was stopped.
+
+        Raises:
+            EvidenceNotWritten: what came of it is not in the evidence, and does not count.
+        """
         try:
             point = self._newest(profile)
         except ProfileNotFound:
@@ -175,6 +189,7 @@ class RehearseProfiles:
                 ("contents", "what tar makes of it"),
             )
         ended = drill.ended(outcome, self.clock.now(), report)
+        put_on_record(of_drill(ended), self.evidence, f"the rehearsal of {point} ended {outcome.value}")
         self.table.end(ended)
         self.statuses.forget([profile])
         return ended

@@ -27,6 +27,7 @@ from ...ports.store import ArchiveStore, StoredArchive
 from ..reading.mend_sidecar import MendSidecar, agree
 from ..restoring.snapshots import snapshot_digest
 from ..retention.trash import archive_in
+from .proven_before import Recalled, RecallProofs
 
 
 @define
@@ -39,8 +40,9 @@ class RebuildReport:
     archives whose snapshot file is not the one that the dump left behind (entered as if without one). *bad_records* are
     archives whose records of members were damaged (dropped, and made anew when needed). *left_out* are archives without
     a credible description, with the reason. *fewer* lists the profiles and types that had more archives in the catalog
-    before, with both numbers. A rebuild that checks also reports *otherwise*, the archives that the catalog described
-    differently, and *unsound*, whether the catalog disagreed with itself.
+    before, with both numbers. *recalled* is what was taken from the evidence. A rebuild that checks also reports
+    *otherwise*, the archives that the catalog described differently, and *unsound*, whether the catalog disagreed with
+    itself.
     """
 
     entered: int = 0
@@ -51,6 +53,7 @@ class RebuildReport:
     bad_records: list[ArchiveId] = field(factory=list)
     left_out: list[tuple[ArchiveId, str]] = field(factory=list)
     fewer: list[tuple[str, BackupType, int, int]] = field(factory=list)
+    recalled: Recalled = field(factory=Recalled)
     otherwise: list[ArchiveId] = field(factory=list)
     unsound: bool = False
 
@@ -66,6 +69,7 @@ class RebuildReport:
             or self.fewer
             or self.otherwise
             or self.unsound
+            or self.recalled.broken
         )
 
 
@@ -82,6 +86,7 @@ class RebuildCatalog:
     hasher: Hasher
     mend: MendSidecar
     records: MemberRecords
+    recall: RecallProofs
 
     def __call__(self, *, check: bool = False) -> RebuildReport:
         """With *check*, compare every archive's bytes with its side-car, and the side-car with the catalog."""
@@ -99,6 +104,7 @@ class RebuildCatalog:
             self._replace(report, leaving_out=True)
         if report.unsound and not self.catalog.is_sound():
             raise CatalogStaysDamaged
+        report.recalled = self.recall()
         after = self._counts()
         report.fewer = [(*at, had, after.get(at, 0)) for at, had in before.items() if after.get(at, 0) < had]
         return report

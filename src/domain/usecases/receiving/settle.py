@@ -306,6 +306,7 @@ class StoreArchive:
         writer.seal(sidecar.encode(whole))
         writer.replace(existing.id)
         self.catalog.mark(existing.id, ArchiveState.STORED)
+        self.judge.notifier.whole(existing.id)
         return Received(whole, ReceiveOutcome.REPAIRED)
 
     def _size_in_store(self, id: ArchiveId) -> int | None:

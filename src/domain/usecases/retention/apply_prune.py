@@ -13,6 +13,7 @@ nothing else.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import TypeVar
 
 from attrs import frozen
@@ -22,17 +23,21 @@ from ...archives.archive import ArchiveState, BackupArchive
 from ...chains.standing import PlacedArchive
 from ...errors.archives import ArchiveCorrupt
 from ...errors.retention import PlanChanged, PrunePaused
+from ...evidence.facts import of_pruning
 from ...identity.archive_id import ArchiveId
 from ...jobs.job import GoOn
 from ...ports.catalog import Catalog
 from ...ports.store import ArchiveStore, Ballast
 from ...ports.system import Clock, NameLocks
+from ...ports.upkeep.evidence import EvidenceLog
 from ...profiles.rules import Rules
 from ...retention import trash_note
 from ...retention.candidates import is_broken
 from ...retention.decisions import PauseKind, PruneDecision, PrunePlan, of_archives
 from ...retention.trash_note import TrashNote
 from ...tarkeep_error import TarkeepError
+from ...text.counted import counted
+from ..access.put_on_record import put_on_record
 from ..reading.examiner import Examiner
 from ..restoring.load_points import LoadPoints
 from .despite_full_disk import despite_full_disk
@@ -60,6 +65,7 @@ class ApplyPrune:
     way_back: WayBack
     ballast: Ballast
     examiner: Examiner
+    evidence: EvidenceLog
 
     def __call__(
         self,
@@ -86,6 +92,7 @@ class ApplyPrune:
             PrunePaused: the plan is paused; nothing was removed.
             ArchiveCorrupt: an archive that would stay is missing or cut off, and that cannot be noted.
             ArchiveProtected: an archive was marked since; those before it in the plan are in the trash.
+            EvidenceNotWritten: what the plan removes is in the trash, and that is not in the evidence.
         """
         with self.names.hold_profile(profile):
             version, plan = self._sure(profile)
@@ -96,15 +103,31 @@ class ApplyPrune:
             self._check_pauses(plan, is_approved=is_approved)
             parents = {place.archive.id: None if place.link is None else place.link.parent for place in places}
             left, tries = list(plan.removed), 0
-            while left and go_on():
-                went = self._remove(left[0], plan, parents, version, record)
-                if went is None:
-                    tries += 1
-                    version = self._still(plan, left, tries)
-                    continue
-                version = went
-                tell(left.pop(0), plan)
+            gone: list[PruneDecision] = []
+            try:
+                while left and go_on():
+                    went = self._remove(left[0], plan, parents, version, record)
+                    if went is None:
+                        tries += 1
+                        version = self._still(plan, left, tries)
+                        continue
+                    version = went
+                    gone.append(left.pop(0))
+                    tell(gone[-1], plan)
+            except TarkeepError:
+                with suppress(TarkeepError):  # what stopped it is told
+                    self._put_on_record(plan, gone, record)
+                raise
+            self._put_on_record(plan, gone, record)
         return plan
+
+    def _put_on_record(self, plan: PrunePlan, gone: Sequence[PruneDecision], record: OnRecord) -> None:
+        if not gone:
+            return
+        archives = [(one.archive.id, one.archive.digests.sha256) for one in gone]
+        entry = of_pruning(self.clock.now(), plan.profile, plan.digest, record.by, record.who, archives)
+        what = f"{counted(len(gone), 'archive')} of {plan.profile} moved to the trash"
+        self._despite_full_disk(lambda: put_on_record(entry, self.evidence, what))
 
     def _sure(self, profile: str) -> tuple[int, PrunePlan]:
         """

@@ -12,13 +12,18 @@ from contextlib import suppress
 
 from attrs import evolve, frozen
 
+from ...access.audit import HOST
 from ...errors.archives import ArchiveNotFound, ProfileNotFound
+from ...evidence.facts import of_release
 from ...identity.archive_id import ArchiveId
 from ...ports.catalog import Catalog
 from ...ports.store import ArchiveStore
+from ...ports.system import Clock
+from ...ports.upkeep.evidence import EvidenceLog
 from ...retention import marks
 from ...retention.marks import Marks
 from ...retention.suspicion import Suspicion
+from ..access.put_on_record import put_on_record
 from .protect import rewrite_marks
 
 NAMED = 3
@@ -89,10 +94,13 @@ class ReleaseBrake:
 
     store: ArchiveStore
     catalog: Catalog
+    clock: Clock
+    evidence: EvidenceLog
 
-    def __call__(self, to: ArchiveId) -> tuple[tuple[ArchiveId, ...], tuple[ArchiveId, ...]]:
+    def __call__(self, to: ArchiveId, who: str | None = HOST) -> tuple[tuple[ArchiveId, ...], tuple[ArchiveId, ...]]:
         """
-        Release the brake of the profile for *to* and what was received before it.
+        Release the brake of the profile for *to* and what was received before it; *who* asks for it, as in the audit
+        log.
 
         What came later, and nobody has seen yet, keeps the brake; so does an archive whose marks cannot be read, since
         what they say beside that would be lost. Returns the archives that are trusted now, and those that still stop
@@ -101,6 +109,7 @@ class ReleaseBrake:
         Raises:
             ArchiveNotFound: *to* is neither stored nor in the trash.
             MarksUnreadable: the marks of an archive were damaged a moment ago.
+            EvidenceNotWritten: the brake is released, and that is not in the evidence.
         """
         among = self.catalog.neighbours(to.profile)
         last = among.named(to)
@@ -117,4 +126,7 @@ class ReleaseBrake:
         for id in seen:
             with suppress(ArchiveNotFound):  # removed meanwhile
                 rewrite_marks(id, lambda present: evolve(present, suspicion=None), self.store)
+        if seen:
+            entry = of_release(self.clock.now(), "brake", who, to.profile, seen)
+            put_on_record(entry, self.evidence, f"the brake of {to.profile} was released up to {to.label}")
         return tuple(seen), tuple(id for id in found if id not in seen)

@@ -11,14 +11,18 @@ from datetime import datetime
 
 from attrs import evolve, frozen
 
+from ...access.audit import HOST
 from ...errors.archives import AlreadyPublished, ArchiveNotFound
 from ...errors.retention import HoldExists, HoldNotFound, LockEarlier, MarksUnreadable, TimeIsOver
+from ...evidence.facts import of_release
 from ...identity.archive_id import ArchiveId
 from ...ports.catalog import Catalog
 from ...ports.store import ArchiveStore
 from ...ports.system import Clock
+from ...ports.upkeep.evidence import EvidenceLog
 from ...retention import marks
 from ...retention.marks import Hold, Marks
+from ..access.put_on_record import put_on_record
 from ..reading.removed_archives import check_not_removed
 
 
@@ -120,15 +124,18 @@ class ReleaseHold:
 
     store: ArchiveStore
     catalog: Catalog
+    clock: Clock
+    evidence: EvidenceLog
 
-    def __call__(self, id: ArchiveId, hold: str) -> Marks:
+    def __call__(self, id: ArchiveId, hold: str, who: str | None = HOST) -> Marks:
         """
-        Release the hold named *hold*. Returns the remaining marks.
+        Release the hold named *hold*; *who* asks for it, as in the audit log. Returns the remaining marks.
 
         Raises:
             ArchiveNotFound: the archive is not stored.
             HoldNotFound: it has no such hold.
             MarksUnreadable: its marks are damaged.
+            EvidenceNotWritten: the hold is released, and that is not in the evidence.
         """
 
         def released(present: Marks) -> Marks:
@@ -136,7 +143,10 @@ class ReleaseHold:
                 raise HoldNotFound(id, hold)
             return present.released(hold)
 
-        return change_marks(id, released, self.store, self.catalog)
+        left = change_marks(id, released, self.store, self.catalog)
+        entry = of_release(self.clock.now(), f"hold {hold}", who, id.profile, [id])
+        put_on_record(entry, self.evidence, f"the hold {hold} of {id} was released")
+        return left
 
 
 @frozen

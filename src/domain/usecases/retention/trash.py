@@ -6,7 +6,7 @@ The note of a removed archive stays for a while after its bytes, so that its nam
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from functools import cache, partial
 
@@ -16,6 +16,7 @@ from ...access.on_record import COMES_AND_GOES, PURGED
 from ...archives import sidecar
 from ...archives.archive import ArchiveState, BackupArchive
 from ...errors.archives import ArchiveNotFound, ArchiveProtected, InvalidSidecar
+from ...evidence.facts import of_purge
 from ...identity.archive_id import ArchiveId
 from ...jobs.job import GoOn
 from ...ports.access import AuditLog
@@ -23,11 +24,14 @@ from ...ports.catalog import Catalog
 from ...ports.members import MemberRecords
 from ...ports.store import ArchiveStore, Ballast, TrashedArchive
 from ...ports.system import Clock
+from ...ports.upkeep.evidence import EvidenceLog
 from ...profiles.rules import Rules
 from ...profiles.span import Span, Unit
 from ...retention import trash_note
 from ...retention.trash_note import TrashNote
 from ...tarkeep_error import TarkeepError
+from ...text.counted import counted
+from ..access.put_on_record import put_on_record
 from .brake import marks_in, stopping
 from .despite_full_disk import despite_full_disk
 from .watch_clock import WatchClock
@@ -135,7 +139,8 @@ class PurgeReport:
     What a purge removed for good, what it had to leave, each with the reason, and how many names it forgot.
 
     *failed* has those with which something went wrong. *stopped* says why nothing was removed at all, if the clock is
-    not trusted. *is_unfinished* says that it was told not to go on.
+    not trusted. *is_unfinished* says that it was told not to go on. *unrecorded*
+    says why what was removed is not in the evidence; empty if it is.
     """
 
     stopped: str = ""
@@ -144,6 +149,7 @@ class PurgeReport:
     failed: list[tuple[ArchiveId, str]] = field(factory=list)
     forgotten: int = 0
     is_unfinished: bool = False
+    unrecorded: str = ""
 
 
 @frozen
@@ -157,6 +163,7 @@ class PurgeTrash:
     clock: Clock
     watch_clock: WatchClock
     ballast: Ballast
+    evidence: EvidenceLog
 
     def __call__(self, go_on: GoOn = lambda: True, tell: TellPurge = lambda _purged, _again: None) -> PurgeReport:
         """
@@ -171,6 +178,7 @@ class PurgeTrash:
         """
         now, report = self.clock.now(), PurgeReport(self.watch_clock().doubt)
         is_braked = cache(self._is_braked)  # by profile
+        gone: list[tuple[ArchiveId, str]] = []
         if report.stopped:
             return report
         for trashed in self.store.trashed():
@@ -185,10 +193,22 @@ class PurgeTrash:
                     report.left.append((note.id, f"pruning {note.id.profile} is stopped by the brake"))
                 else:
                     self._purge(note, now, report, tell)
+                    if report.purged[-1:] == [note.id]:
+                        gone.append((note.id, note.digests.sha256))
             except TarkeepError as error:
                 report.failed.append((trashed.id, str(error)))
+        self._put_on_record(gone, report)
         self.ballast.keep()
         return report
+
+    def _put_on_record(self, gone: Sequence[tuple[ArchiveId, str]], report: PurgeReport) -> None:
+        if not gone:
+            return
+        what = counted(len(gone), "archive was", "archives were") + " removed for good"
+        try:
+            put_on_record(of_purge(self.clock.now(), gone), self.evidence, what)
+        except TarkeepError as error:
+            report.unrecorded = str(error)
 
     def _due(self, trashed: TrashedArchive, now: datetime, report: PurgeReport) -> TrashNote | None:
         """The note of an archive whose bytes are to go; a name that was known long enough is forgotten."""

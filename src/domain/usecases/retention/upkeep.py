@@ -157,6 +157,8 @@ class EmptyTrash:
         counts["quarantine"] = dropped = self.store.empty_quarantine(self.clock.now() - QUARANTINED_FOR)
         account.waits += _left(report)
         account.problems += [Remark(f"{id} in the trash: {reason}", id.profile) for id, reason in report.failed]
+        if report.unrecorded:
+            account.problems.append(Remark(report.unrecorded))
         done = [counted(account.removed, "archive") + " removed for good"] if account.removed else []
         if report.forgotten:
             done.append(counted(report.forgotten, "name") + " forgotten")

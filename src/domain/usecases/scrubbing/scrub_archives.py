@@ -11,22 +11,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
+from ...evidence.facts import MOST_READ, of_reading, of_scrub
 from ...identity.archive_id import ArchiveId
 from ...jobs.job import GoOn, JobReport, Remark
 from ...ports.system import Clock
+from ...ports.upkeep.evidence import EvidenceLog
 from ...ports.upkeep.scrubbing import Readers
 from ...ports.upkeep.scrubs import ScrubTable
 from ...scrubbing.account import ScrubAccount
 from ...scrubbing.pace import Window
 from ...scrubbing.unread import FoundRight, ScrubEvery, Unread
 from ...tarkeep_error import TarkeepError
+from ...text.counted import counted
 from .scrub_archive import ScrubArchive, Scrubbed
 
 SMALL_BYTES = 1 << 20
 _AT_ONCE = 256
 _NOTED_EVERY = timedelta(seconds=1)
+_ON_RECORD_EVERY = timedelta(minutes=10)
 _MOST_LEFT = 100
 """After so many archives that cannot be read now, the store is taken to be unavailable."""
 
@@ -41,6 +45,12 @@ class _ScrubRun:
     right: list[FoundRight] = field(factory=list)
     """What is still to be noted."""
     noted_at: timedelta = timedelta()
+    proven: list[FoundRight] = field(factory=list)
+    """What is noted, and still to be put on record, since *recorded_at*."""
+    recorded_at: timedelta = timedelta()
+    unrecorded: int = 0
+    """How many of these could not be put on record, for the reason *why_not*."""
+    why_not: str = ""
 
     def enter(self, scrubbed: Scrubbed) -> None:
         if scrubbed.is_due_again or scrubbed.findings:
@@ -63,6 +73,7 @@ class ScrubArchives:
     scrub: ScrubArchive
     readers: Readers
     clock: Clock
+    evidence: EvidenceLog
     every: ScrubEvery = field(factory=ScrubEvery)
     window: Window | None = None
 
@@ -75,7 +86,7 @@ class ScrubArchives:
         """
         now = self.clock.now()
         before = self.every.due_before(now)
-        run = _ScrubRun(ScrubAccount(due=self.table.count_due(before)))
+        run = _ScrubRun(ScrubAccount(due=self.table.count_due(before)), recorded_at=self.clock.monotonic())
         while not run.is_stopped and run.left < _MOST_LEFT and (batch := self._batch(before, run)):
             try:
                 for scrubbed in self._each(batch, run):
@@ -88,7 +99,31 @@ class ScrubArchives:
                 self._note(run)
         self.table.forget_gone()
         behind = self.table.unread_since(self.every.behind_before(now))
-        return run.account.report(behind, self.table.count_due(before), is_stopped=run.is_stopped)
+        self._put_on_record(run)
+        return self._recorded(run.account.report(behind, self.table.count_due(before), is_stopped=run.is_stopped), run)
+
+    def _recorded(self, report: JobReport, run: _ScrubRun) -> JobReport:
+        """*report*, once it is in the evidence; with a problem if that, or what was read right, could not be added."""
+        problems = []
+        if run.unrecorded:
+            those = counted(run.unrecorded, "archive was", "archives were")
+            problems.append(Remark(f"{those} read right, which is not in the evidence: {run.why_not}"))
+        try:
+            self.evidence.append(of_scrub(self.clock.now(), report))
+        except TarkeepError as error:
+            problems.append(Remark(f"this run is not in the evidence: {error}"))
+        return evolve(report, problems=(*report.problems, *problems))
+
+    def _put_on_record(self, run: _ScrubRun) -> None:
+        """Add what was read right to the evidence; a run goes on without it, and tells."""
+        run.recorded_at = self.clock.monotonic()
+        while run.proven:
+            found, run.proven = run.proven[:MOST_READ], run.proven[MOST_READ:]
+            try:
+                self.evidence.append(of_reading(self.clock.now(), found))
+            except TarkeepError as error:
+                run.unrecorded += len(found)
+                run.why_not = str(error)
 
     def _note(self, run: _ScrubRun) -> None:
         """Note what was found right; if that fails, it is read again by another run."""
@@ -101,6 +136,10 @@ class ScrubArchives:
             run.left += 1
             run.passed.update(one.archive.id for one in found)
             run.account.left.append(Remark(f"what is right could not be noted: {error}"))
+            return
+        run.proven += found
+        if len(run.proven) >= MOST_READ or self.clock.monotonic() >= run.recorded_at + _ON_RECORD_EVERY:
+            self._put_on_record(run)
 
     def _batch(self, before: datetime, run: _ScrubRun) -> list[Unread]:
         """The archives that come next."""

@@ -87,6 +87,12 @@ def rebuild(
 
 def _told(report: RebuildReport) -> Iterator[str]:
     yield f"{counted(report.entered, 'archive')} entered into the catalog"
+    recalled = report.recalled
+    if recalled.archives or recalled.drills:
+        drills = f", and {counted(recalled.drills, 'drill')}" if recalled.drills else ""
+        yield f"taken from the evidence: when {counted(recalled.archives, 'archive')} last proved right{drills}"
+    if recalled.broken is not None:
+        yield f"nothing was taken from the evidence: {recalled.broken} does not follow the one before it"
     for id, how in (*report.described, *report.mended):
         yield f"{how}: {id}"
     for id in report.damaged:
@@ -112,6 +118,8 @@ def _rebuilt(report: RebuildReport) -> dict[str, object]:
     return {
         "in_order": report.is_good,
         "entered": report.entered,
+        "recalled": {"archives": report.recalled.archives, "drills": report.recalled.drills},
+        "evidence_is_whole": report.recalled.broken is None,
         "described": [{"archive": str(id), "detail": how} for id, how in report.described],
         "mended": [{"archive": str(id), "detail": how} for id, how in report.mended],
         "damaged": [str(id) for id in report.damaged],

@@ -7,7 +7,7 @@ import os
 import re
 from pathlib import Path
 
-from ....domain.errors.access import TokenNotFound
+from ....domain.errors.access import EvidenceNotFound, TokenNotFound
 from ....domain.errors.archives import ArchiveNotFound, ProfileNotFound
 from ....domain.errors.client import Refused, RemoteNotFound, ServerUnreachable, Unauthorized
 from ....domain.errors.retention import PruneCutOff
@@ -31,6 +31,7 @@ _TABLE: dict[type[TarkeepError], int] = {
     ArchiveNotFound: NOT_FOUND,
     RemoteNotFound: NOT_FOUND,
     TokenNotFound: NOT_FOUND,
+    EvidenceNotFound: NOT_FOUND,
     ProfileNotFound: NOT_FOUND,
     Unauthorized: UNAUTHORIZED,
     ServerUnreachable: NO_ANSWER,

@@ -13,7 +13,7 @@ from http import HTTPStatus
 import msgspec
 from starlette.responses import Response
 
-from ....domain.errors.access import NotAuthenticated, ScopeMissing
+from ....domain.errors.access import EvidenceNotFound, EvidenceNotWritten, NotAuthenticated, ScopeMissing
 from ....domain.errors.archives import (
     AmbiguousName,
     AmbiguousType,
@@ -140,6 +140,8 @@ _TABLE: dict[type[TarkeepError], tuple[int, str]] = {
     LockEarlier: (409, "locked"),
     DrillNotFound: (404, "not-found"),
     ReportInvalid: (422, "report-invalid"),
+    EvidenceNotFound: (404, "not-found"),
+    EvidenceNotWritten: (503, "evidence-not-written"),
     JobNotFound: (404, "not-found"),
     JobRunning: (409, "job-running"),
     MarksUnreadable: (409, "marks-unreadable"),

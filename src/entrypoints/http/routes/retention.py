@@ -184,7 +184,7 @@ async def _make_hold(request: Request) -> Response:
 
 async def _release_hold(request: Request) -> Response:
     context, id, hold = Context.of(request), requested_archive(request), request.path_params["hold"]
-    marks = await context.run(lambda: context.tarkeep.release_hold(id, hold))
+    marks = await context.run(lambda: context.tarkeep.release_hold(id, hold, principal_of(request).token))
     note_written(request, id, None, f"hold {hold} released")
     return answer_json(marks_json(marks))
 
@@ -215,7 +215,7 @@ async def brake(request: Request) -> Response:
     to = _archive_in(profile, request.query_params.get("to"))
 
     def release() -> dict[str, object]:
-        released, left = context.tarkeep.release_brake(to)
+        released, left = context.tarkeep.release_brake(to, principal_of(request).token)
         for id in released:
             context.enter(request, id, None, "trusted, the brake is released")
         return {

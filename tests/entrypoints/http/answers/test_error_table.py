@@ -85,6 +85,7 @@ ALSO_HERE = {
     (409, "too-long"),
     (410, "removed"),
     (422, "report-invalid"),
+    (503, "evidence-not-written"),
 }
 # Starlette raises only 404 and 405 for our routes; this is for other HTTPExceptions that a later version may raise
 NEVER_MET = {"bad-request"}

@@ -26,11 +26,13 @@ import pytest
 from attrs import evolve, field, frozen
 from starlette.testclient import TestClient
 
+from tarkeep.adapters.filesystem.chained.evidence_log import FileEvidenceLog
 from tarkeep.adapters.memory.catalog import MemoryCatalog
 from tarkeep.adapters.memory.member_records import MemoryMemberRecords
 from tarkeep.adapters.memory.store import MemoryArchiveStore
 from tarkeep.adapters.memory.upload_sessions import MemoryUploadSessions
 from tarkeep.domain.access.tokens import Scope
+from tarkeep.domain.evidence.entry import EvidenceEntry, EvidenceKind, month_of
 from tarkeep.domain.usecases.access.tokens import ListTokens, MadeToken, MakeToken, RevokeToken
 from tarkeep.entrypoints.http.app import create_app, routes
 from tarkeep.entrypoints.http.edge.access import GuardedRoute, Where, access_table
@@ -146,6 +148,7 @@ MORE[("PUT", ARCHIVE + "/holds/{hold:path}")] = lambda profile, name: ("", {}, b
 MORE[("DELETE", PROFILE + "/brake")] = lambda profile, name: (f"?to=FULL/{name}", {}, None)
 MORE[("PUT", ARCHIVE + "/lock")] = lambda profile, name: ("", {}, b'{"until": "2033-01-01T00:00:00Z"}')
 MORE[("POST", "/api/v1/drills/{id}/report")] = lambda profile, name: ("", {}, b'{"names": 0}\n')
+MORE[("GET", "/api/v1/evidence")] = lambda profile, name: (f"?month={month_of(FixedClock().now())}", {}, None)
 MORE |= {
     ("GET", path): lambda profile, name: (f"?profile={profile}", {}, None)
     for path in (
@@ -190,6 +193,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         tokens = open_tokens(storage)
         served = Served(client, tarkeep, tokens)
         all = served.token(*Scope, profiles=("*",))
+        FileEvidenceLog(storage.data).append(EvidenceEntry(FixedClock().now(), EvidenceKind.DAMAGED, {}))
         for profile in (OWN, FOREIGN):
             stored = served.ask(all, request("PUT", WHOLE_ARCHIVE, profile, ""))
             kept = served.ask(all, request("PUT", ARCHIVE + "/snapshot", profile, ""))

@@ -36,7 +36,7 @@ from hypothesis import strategies as st
 from schemathesis.checks import not_a_server_error
 
 from tarkeep.domain.access.tokens import OPEN_SCOPES, Scope
-from tarkeep.domain.errors.access import NotAuthenticated, ScopeMissing
+from tarkeep.domain.errors.access import EvidenceNotFound, EvidenceNotWritten, NotAuthenticated, ScopeMissing
 from tarkeep.domain.errors.archives import (
     AlreadyPublished,
     AmbiguousName,
@@ -271,6 +271,9 @@ EVERY_ERROR = [
     LockEarlier(ID, NOON),
     DrillNotFound("x"),
     ReportInvalid(2, "is malformed"),
+    EvidenceNotFound("2026-11", ("2026-12",)),
+    EvidenceNotFound("2026-11", ()),
+    EvidenceNotWritten("the hold x was released", "the server's disk is full"),
     JobNotFound("shred", ("prune", "purge", "scrub")),
     JobRunning("prune", 3),
     MarksUnreadable(ID),
@@ -487,6 +490,7 @@ HELD = {**archive(name=NEW, profile="removed"), "hold": "audit"}
 UNDELETED = {"profile": "undeleted"}
 LOCKED = archive(name=NEW, profile="undeleted")
 DRILL, REPORT = "DRILL", b'{"names": 0, "seconds": 1, "error": "the disk is full"}\n'
+MONTH = "MONTH"
 PARENT = {"Tarkeep-Parent": f"FULL/{NEW}"}
 
 STORIES = [
@@ -711,6 +715,9 @@ STORIES = [
     Request("releaseBrake", 404, "not-found", path=UNDELETED, query={"to": "FULL/none.tar.gz"}, prunes=True),
     Request("acceptClock", 200, prunes=True),
     Request("showStatus", 200),
+    Request("showEvidence", 200, query={"month": MONTH}, prunes=True),
+    Request("showEvidence", 400, "invalid-parameter", query={"month": "2026-13"}),
+    Request("showEvidence", 404, "not-found", query={"month": "2020-01"}),
     Request("showMetrics", 200),
     Request("showMetrics", 200, query={"profile": "host*"}),
     Request("showMetrics", 400, "invalid-parameter", query={"profile": "a/b"}),
@@ -759,10 +766,13 @@ def test_a_known_request_is_answered_as_described(server: LiveServer, pruning: P
         if content == PLAN:
             plan = client.get(f"/api/v1/profiles/{request_.path['profile']}/prune").json()["plan"]
             content = content.replace(b"PLAN", plan.encode())
+        query = dict(request_.query)
+        if query.get("month") == MONTH:
+            query["month"] = min(file.stem for file in (pruning.server.data / "evidence").iterdir())
         request = client.build_request(
             method,
             path,
-            params=request_.query,
+            params=query,
             headers=request_.headers,
             content=content,
             data=request_.form or None,

@@ -1,0 +1,1 @@
+"""Files of chained lines, to which lines are only ever added."""

@@ -1,0 +1,1 @@
+"""What was proven, line by line, for whoever asks later."""

@@ -1,0 +1,45 @@
+"""Wiring of the commands for the evidence. No server imports it: what signs starts a program."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from attrs import frozen
+
+from ...adapters.process.upkeep import openssl_signature
+from ...adapters.process.upkeep.openssl_signature import SigningKey
+from ...domain.errors.settings import InvalidSetting
+from ...domain.usecases.keeping.evidence import CheckEvidence, ShowEvidence
+from ..settings.server import StorageSettings
+from .server import evidence_files, is_memory
+
+
+@frozen
+class EvidenceOnHost:
+    """The use cases of the evidence, for the server's host: they work while a server runs."""
+
+    show: ShowEvidence
+    check: CheckEvidence
+
+
+def open_evidence(settings: StorageSettings) -> EvidenceOnHost:
+    """
+    The evidence in the data directory.
+
+    Raises:
+        InvalidSetting: the store is memory, which ends with its process, and so does its evidence.
+    """
+    if is_memory(settings):
+        raise InvalidSetting("store", "the evidence of a server over memory ends with it; give it a data directory")
+    log = evidence_files(settings)
+    return EvidenceOnHost(ShowEvidence(log), CheckEvidence(log))
+
+
+def signing_key(path: Path) -> SigningKey:
+    """The operator's Ed25519 key in the PEM file *path*. Raises InvalidSetting."""
+    return openssl_signature.signing_key(path)
+
+
+def signature(key: SigningKey, text: bytes) -> bytes:
+    """The signature of *text* with *key*. Raises InvalidSetting."""
+    return openssl_signature.signature(key, text)
