@@ -29,7 +29,7 @@ from ...terminal.output import Output
 from ..serve import Unused
 
 if TYPE_CHECKING:
-    from ....wiring.signing import EvidenceOnHost
+    from ....wiring.commands.evidence import EvidenceOnHost
 
 
 def export(
@@ -62,7 +62,7 @@ def export(
     json
         Print the statement and the files as a JSON object.
     """
-    from ....wiring.signing import signature, signing_key
+    from ....wiring.commands.evidence import signature, signing_key
 
     try:
         check_month(month)
@@ -136,8 +136,8 @@ def verify(
 def _evidence(storage: StorageSettings | None) -> Iterator[EvidenceOnHost]:
     """The evidence of the data directory, which must exist; errors name the directory."""
     from ....starting import starting
+    from ....wiring.commands.evidence import open_evidence
     from ....wiring.host import check_data_directory
-    from ....wiring.signing import open_evidence
 
     storage = storage or StorageSettings()
     opened = open_evidence(storage)

@@ -1,4 +1,4 @@
-"""Wiring of the commands for the evidence. No server imports it: what signs starts a program."""
+"""Wiring of the commands for the evidence: what signs starts a program."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from pathlib import Path
 
 from attrs import frozen
 
-from ...adapters.process.upkeep import openssl_signature
-from ...adapters.process.upkeep.openssl_signature import SigningKey
-from ...domain.errors.settings import InvalidSetting
-from ...domain.usecases.keeping.evidence import CheckEvidence, ShowEvidence
-from ..settings.server import StorageSettings
-from .server import evidence_files, is_memory
+from ....adapters.process.upkeep import openssl_signature
+from ....adapters.process.upkeep.openssl_signature import SigningKey
+from ....domain.errors.settings import InvalidSetting
+from ....domain.usecases.keeping.evidence import CheckEvidence, ShowEvidence
+from ...settings.server import StorageSettings
+from ..server import evidence_files, is_memory
 
 
 @frozen
