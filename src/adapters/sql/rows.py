@@ -6,8 +6,10 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, TypeAlias
 
+import msgspec
 from attrs import astuple
 from sqlalchemy import Select
 
@@ -104,7 +106,7 @@ def sought(id: ArchiveId) -> Values:
     return {"sought_profile": id.profile, "sought_type": id.type.value, "sought_name": id.name}
 
 
-NEVER_WRITTEN = (TarkeepError, LookupError, OverflowError, TypeError, ValueError)
+NEVER_WRITTEN = (TarkeepError, LookupError, OverflowError, TypeError, ValueError, msgspec.MsgspecError)
 """Raised when a row holds something that was never written."""
 
 
@@ -147,13 +149,13 @@ def _told_by(row: Sequence[Any]) -> BackupArchive:
             unpacked,
             None if newest_us is None else time_of(newest_us),
             bool(has_unchanged),
-            () if roots is None else tuple(json.loads(roots)),
-            None if after_end is None else AfterEnd(*json.loads(after_end)),
+            () if roots is None else _texts(roots),
+            None if after_end is None else AfterEnd(*msgspec.json.decode(after_end)),
             listed,
             unchanged,
         )
     return BackupArchive(
-        ArchiveId(profile, TYPES[type], name),
+        id_of(profile, type, name),
         size_bytes,
         Digests(md5, sha256),
         time_of(received_us),
@@ -162,7 +164,7 @@ def _told_by(row: Sequence[Any]) -> BackupArchive:
         STATES[state],
         _lineage(*about_lineage),
         bool(has_snapshot),
-        () if notes is None else tuple(json.loads(notes)),
+        () if notes is None else _texts(notes),
     )
 
 
@@ -171,6 +173,20 @@ def _lineage(parent_type: str | None, parent_name: str | None, before: str | Non
         return _NO_LINEAGE
     parent = None if parent_type is None or parent_name is None else (TYPES[parent_type], parent_name)
     return Lineage(parent, before, after)
+
+
+@lru_cache(1000)
+def id_of(profile: str, type: str, name: str) -> ArchiveId:
+    """
+    The identity in a row. A parent is mostly read shortly before its children: they then share it, and compare at once.
+    """
+    return ArchiveId(profile, TYPES[type], name)
+
+
+@lru_cache(1000)
+def _texts(text: str) -> tuple[str, ...]:
+    """The texts in the JSON list *text*; the archives of a profile have mostly the same."""
+    return tuple(msgspec.json.decode(text))
 
 
 def microseconds(moment: datetime) -> int:

@@ -36,7 +36,7 @@ class ArchiveState(Enum):
 
 
 def _aware_utc(_instance: object, attribute: object, value: datetime) -> None:
-    if value.utcoffset() != timedelta(0):
+    if value.tzinfo is not UTC and value.utcoffset() != timedelta(0):
         raise ValueError(f"{getattr(attribute, 'name', 'time')} must be aware and in UTC, got {value!r}")
 
 

@@ -25,15 +25,22 @@ class NameConflict(TarkeepError):
     """
     Other bytes are stored under this identity, which is never overwritten.
 
-    *existing_sha256* is None if the store holds the archive but the catalog does not know it.
+    *existing_sha256* is None if the store holds the archive but the catalog does not know it. *was_removed*: they were
+    removed, are in the trash or no more, and their name stays known for a while.
     """
 
     id: ArchiveId
     existing_sha256: str | None
+    was_removed: bool = False
 
     def __str__(self) -> str:
         if self.existing_sha256 is None:
             return f"the store holds a {self.id} that the catalog does not know"
+        if self.was_removed:
+            return (
+                f"{self.id} was removed, had other bytes (sha256 {self.existing_sha256}), and its name is not given to "
+                "others for as long as it is known"
+            )
         return (
             f"{self.id} is already stored with other bytes (sha256 {self.existing_sha256}) and archives are never "
             "overwritten"

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, tzinfo
-from operator import attrgetter
+from itertools import islice
+from operator import attrgetter, gt
 from typing import TypeAlias
 
 from attrs import frozen
@@ -24,6 +25,15 @@ _HOURS_IN_DAY = 24
 _DAYS_IN_WEEK = 7
 _MONTHS_IN_YEAR = 12
 _MONTHS_IN_QUARTER = 3
+LONGEST_DAYS: Mapping[Every, int] = {
+    Every.HOUR: 1,
+    Every.DAY: 1,
+    Every.WEEK: 7,
+    Every.MONTH: 31,
+    Every.QUARTER: 92,
+    Every.YEAR: 366,
+}
+"""How many days a bucket has at most."""
 
 
 @frozen
@@ -37,7 +47,11 @@ class Timeline:
 
 @frozen
 class Chosen:
-    """A point that a rule keeps, and the *bucket* it stands for, in words such as ``daily 2026-11-02``."""
+    """
+    A point that a rule keeps, and the *bucket* it stands for, in words such as ``daily 2026-11-02``.
+
+    Rules that have no buckets say which of theirs it is (``point 2 of keep_last = 10``), or what they are.
+    """
 
     point: Candidate
     bucket: str
@@ -55,8 +69,11 @@ def by_claim(points: Sequence[Candidate], zone: tzinfo) -> Timeline:
 
     Equal times are in a fixed order.
     """
-    newest = sorted(points, key=lambda one: (_claimed(one.archive), one.archive.id), reverse=True)
+    newest = points[::-1]
     at = [_claimed(one.archive) for one in newest]
+    if not all(map(gt, at, islice(at, 1, None))):
+        newest = sorted(points, key=lambda one: (_claimed(one.archive), one.archive.id), reverse=True)
+        at = [_claimed(one.archive) for one in newest]
     return Timeline(newest, at, [in_zone(moment, zone) for moment in at])
 
 
@@ -98,13 +115,19 @@ def _flaws(point: Candidate, *, prefers_base: bool) -> int:
 
 
 def _last(rule: KeepRule, line: Timeline, base: datetime) -> dict[int, Chosen]:
-    dated = list(zip(line.points, line.at, strict=True))
-    dated = [one for one in dated if not one[0].is_suspicious] or dated
+    has_trusted = not all(one.is_suspicious for one in line.points)
+    dated = (
+        (point, at) for point, at in zip(line.points, line.at, strict=True) if not (point.is_suspicious and has_trusted)
+    )
     if isinstance(rule.limit, Span):
         start = rule.limit.before(base)
         within = [point for point, at in dated if at > start]
-        return {number: Chosen(point, f"within {rule.limit}") for number, point in enumerate(within)}
-    return {number: Chosen(point, f"last {number + 1}") for number, (point, _) in enumerate(dated[: rule.limit])}
+        return {number: Chosen(point, f"keep_within = {rule.limit}") for number, point in enumerate(within)}
+    last = islice(dated, rule.limit)
+    most = "all" if rule.limit is None else rule.limit
+    return {
+        number: Chosen(point, f"point {number + 1} of keep_last = {most}") for number, (point, _) in enumerate(last)
+    }
 
 
 Numbers: TypeAlias = Callable[[datetime], int]

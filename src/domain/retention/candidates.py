@@ -17,6 +17,8 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
+from itertools import islice
+from operator import lt
 
 from attrs import define, field
 
@@ -36,16 +38,20 @@ WHAT_TO_DO = (
 )
 
 
+_UNCERTAIN = Evidence.UNCERTAIN.rank
+
+
 @define(eq=False)
 class Candidate:
     """
     One archive of a plan.
 
-    *local* is the time of its receipt in the profile's zone. *is_known* says that it was found out whether it restores,
-    *restores* that it does, *is_base* that it builds on nothing. *builds_on* and *may_build_on* are others of the plan,
-    none of them twice. *reasons* are why it stays, as far as the plan is made.
+    *number* is its place in the order of receipt, *local* the time of that in the profile's zone. *is_known* says that
+    it was found out whether it restores, *restores* that it does, *is_base* that it builds on nothing. *builds_on* and
+    *may_build_on* are others of the plan, none of them twice. *reasons* are why it stays, as far as the plan is made.
     """
 
+    number: int
     archive: BackupArchive
     local: datetime
     is_known: bool
@@ -67,34 +73,57 @@ def candidates(
 
     Cost: O(n log n).
     """
-    places = sorted(points, key=lambda place: (place.archive.received_at, place.archive.id))
-    without_young = {place.archive.id: place for place in older}
+    places = _by_receipt(points)
+    linked_otherwise = _linked_otherwise(places, older)
     found: dict[ArchiveId, Candidate] = {}
-    for place in places:
-        id = place.archive.id
-        found[id] = _candidate(place, without_young.get(id), zone, is_suspicious=id in suspicious)
+    for number, place in enumerate(places):
+        found[place.archive.id] = _candidate(number, place, linked_otherwise, zone, suspicious)
     diffs = sorted(_of_type(BackupType.DIFF, found.values()), key=lambda one: order(one.archive))
     for place, one in zip(places, found.values(), strict=True):
         if place.link is not None:
             one.builds_on, one.may_build_on = _parents(place.link, found, diffs)
-        other = without_young.get(one.archive.id)
-        if other is not None and other is not place and other.link is not None:
+        other = linked_otherwise.get(one.archive.id) if linked_otherwise else None
+        if other is not None and other.link is not None:
             builds_on, may_build_on = _parents(other.link, found, diffs)
             one.builds_on = _union(one.builds_on, builds_on)
             one.may_build_on = _union(one.may_build_on, may_build_on, one.builds_on)
     return found
 
 
-def _candidate(place: PlacedArchive, other: PlacedArchive | None, zone: tzinfo, *, is_suspicious: bool) -> Candidate:
-    standing, link = place.standing, place.link
+def _by_receipt(points: Iterable[PlacedArchive]) -> Sequence[PlacedArchive]:
+    places = list(points)
+    received = [place.archive.received_at for place in places]
+    if all(map(lt, received, islice(received, 1, None))):  # as nearly always: they come in the order of their dumps
+        return places
+    return sorted(places, key=lambda place: (place.archive.received_at, place.archive.id))
+
+
+def _linked_otherwise(
+    places: Sequence[PlacedArchive], older: Iterable[PlacedArchive]
+) -> Mapping[ArchiveId, PlacedArchive]:
+    """Those of *older* that are not among *places* as they are."""
+    same = set(map(id, places))
+    return {place.archive.id: place for place in older if id(place) not in same}
+
+
+def _candidate(
+    number: int,
+    place: PlacedArchive,
+    linked_otherwise: Mapping[ArchiveId, PlacedArchive],
+    zone: tzinfo,
+    suspicious: Collection[ArchiveId],
+) -> Candidate:
+    archive, standing, link = place.archive, place.standing, place.link
     is_known, restores = standing is not None, standing is not None and _restores(standing)
     is_base = link is None or link.is_base
-    if other is not None and other is not place:
+    other = linked_otherwise.get(archive.id) if linked_otherwise else None
+    if other is not None:
         is_known = is_known and other.standing is not None
         restores = restores or (other.standing is not None and _restores(other.standing))
         is_base = is_base and (other.link is None or other.link.is_base)
-    local = in_zone(place.archive.received_at, zone)
-    return Candidate(place.archive, local, is_known, restores, is_base, is_suspicious)
+    is_suspicious = bool(suspicious) and archive.id in suspicious
+    local = in_zone(archive.received_at, zone)
+    return Candidate(number, archive, local, is_known, restores, is_base, is_suspicious)
 
 
 def is_broken(place: PlacedArchive) -> bool:
@@ -118,7 +147,7 @@ def _parents(
     """Those of *known* that the child of *link* builds on, and those that it may build on. *diffs* are in order."""
     parent = None if link.parent is None else known.get(link.parent)
     certain = () if parent is None else (parent,)
-    if link.evidence.rank < Evidence.UNCERTAIN.rank:
+    if link.evidence.rank < _UNCERTAIN:
         if diffs and parent is not None and _is_by_rule_alone(link):
             return certain, _nearer(known[link.child], parent, diffs)
         return certain, ()
@@ -150,6 +179,8 @@ def _union(some: Sequence[Candidate], others: Sequence[Candidate], but: Sequence
 
 def dependents_first(gone: Sequence[Candidate]) -> list[Candidate]:
     """*gone*, in the order of their receipt, each after all that build on it; of independent ones the last first."""
+    if all(needed.number < one.number for one in gone for needed in (*one.builds_on, *one.may_build_on)):
+        return list(gone[::-1])  # nothing came before what it builds on
     left = dict.fromkeys(gone, 0)
     dependents: dict[Candidate, list[Candidate]] = {}
     for one in gone:

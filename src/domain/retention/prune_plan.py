@@ -33,7 +33,7 @@ from ..identity.archive_id import ArchiveId, BackupType
 from ..profiles.retention_policy import Every, KeepRule, RetentionPolicy
 from ..text.counted import counted
 from ..text.times import minute, rfc3339
-from .buckets import Chosen, Timeline, bucket_numbers, by_claim, by_receipt, chosen
+from .buckets import LONGEST_DAYS, Chosen, Timeline, bucket_numbers, by_claim, by_receipt, chosen
 from .candidates import Candidate, NeededBy, candidates, dependents_first
 from .decisions import Pause, PauseKind, PruneDecision, PrunePlan, Reason, ReasonKind
 from .marks import UNMARKED, Marks
@@ -94,13 +94,31 @@ def without_young(points: Iterable[PlacedArchive], policy: RetentionPolicy, now:
 
 
 @define
+class _Instead:
+    """
+    Why others go from the buckets that one rule keeps: *reasons* by the number of the bucket.
+
+    *from_day* is a day of the calendar that no bucket begins before; it spares numbering what is older.
+    """
+
+    every: Every
+    reasons: Mapping[int, Reason]
+    _keepers: Iterable[Candidate]
+    from_day: int = field(init=False)
+
+    @from_day.default
+    def _earliest(self) -> int:
+        return min((one.local.toordinal() for one in self._keepers), default=0) - LONGEST_DAYS[self.every]
+
+
+@define
 class _Planning:
     policy: RetentionPolicy
     zone: tzinfo
     now: datetime
     circumstances: Circumstances
     known: Mapping[ArchiveId, Candidate]  # by receipt
-    _instead: list[tuple[Every, dict[int, Reason]]] = field(factory=list)  # why others of a kept bucket go
+    _instead: list[_Instead] = field(factory=list)
     _young_since: datetime = field(init=False)
 
     @_young_since.default
@@ -110,7 +128,8 @@ class _Planning:
     def plan(self, profile: str) -> PrunePlan:
         for one in self.known.values():
             self._keep_by_itself(one)
-        eligible = [one for one in self.known.values() if one.restores and not self._is_young(one)]
+        since = self._young_since
+        eligible = [one for one in self.known.values() if one.restores and one.archive.received_at <= since]
         self._keep_by_rules(eligible)
         self._keep_minimums(eligible)
         for id, reason in self.circumstances.also.items():
@@ -163,14 +182,15 @@ class _Planning:
         for rule in self.policy.rules:
             found = self._chosen(rule, received)
             if rule.every is not Every.POINT:
-                self._instead.append((rule.every, {number: _replaced(rule, one) for number, one in found.items()}))
+                reasons = {number: _replaced(rule, one) for number, one in found.items()}
+                self._instead.append(_Instead(rule.every, reasons, (one.point for one in found.values())))
             for one in found.values():
                 one.point.reasons += (Reason(ReasonKind.RULE, one.bucket),)
             saved = {one.point for one in found.values()}
             for one in self._chosen(rule, claimed).values():
                 if one.point not in saved:
                     one.point.reasons += (Reason(ReasonKind.RULE, f"{one.bucket} by the time of its dump"),)
-        self._instead.sort(key=lambda one: one[0].rank)
+        self._instead.sort(key=lambda one: one.every.rank)
 
     def _chosen(self, rule: KeepRule, line: Timeline) -> dict[int, Chosen]:
         if not line.points or not rule.keeps_something:
@@ -211,13 +231,14 @@ class _Planning:
 
     def _why_gone(self, gone: Iterable[Candidate]) -> Iterator[tuple[Candidate, Reason]]:
         """Each of *gone*, with the reason: the shortest bucket that another point stands for."""
-        instead = [(bucket_numbers(every), reasons) for every, reasons in self._instead if reasons]
+        instead = [(one.from_day, bucket_numbers(one.every), one.reasons) for one in self._instead if one.reasons]
         for one in gone:
             if not one.restores:
                 yield one, self._broken_long(one)
                 continue
-            for number_of, reasons in instead:
-                if (reason := reasons.get(number_of(one.local))) is not None:
+            day = one.local.toordinal()
+            for from_day, number_of, reasons in instead:
+                if day >= from_day and (reason := reasons.get(number_of(one.local))) is not None:
                     yield one, reason
                     break
             else:
@@ -267,4 +288,6 @@ _PURPOSES = {
 
 def _purpose(reason: Reason) -> str:
     """What an archive that stays for *reason* is there for, to put behind its name."""
+    if reason.kind is ReasonKind.HOLD:
+        return f", which is {reason.text}" if reason.text.startswith("locked") else f", which has a {reason.text}"
     return _PURPOSES.get(reason.kind, f" for {reason.text}")

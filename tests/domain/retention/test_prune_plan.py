@@ -196,6 +196,21 @@ def test_marks_never_remove_more_and_keep_the_whole_path(
         at = parents[at]
 
 
+@pytest.mark.parametrize(
+    ("mark", "said"),
+    [
+        (held, ", which has a hold audit: tax audit"),
+        (locked, ", which is locked until 2026-11-30T12:00:00Z"),
+    ],
+)
+def test_what_a_marked_archive_builds_on_says_what_it_is_needed_for(mark: Callable[[Marks], Marks], said: str) -> None:
+    rows = [*chain(50, 49), *chain(5)]
+    (full, _), (inc, _), _ = rows
+    plan = planned(rows, policy(KeepRule(Every.POINT, 1)), Circumstances(marks={inc.id: mark(UNMARKED)}))
+
+    assert reasons(plan, full) == [f"needed by {inc.id.label}{said}"]
+
+
 @given(profiles(), policies(), st.lists(st.tuples(st.sampled_from(BackupType), st.integers(-400, 400)), max_size=6))
 def test_nothing_causes_a_removal_before_it_is_old_enough(
     rows: Rows, by: RetentionPolicy, flood: list[tuple[BackupType, int]]
@@ -355,7 +370,7 @@ def test_what_is_young_stays_and_displaces_nothing() -> None:
     old, young = archive(FULL, NOW - timedelta(days=8)), archive(FULL, NOW - timedelta(days=6))
     plan = planned([(old, None), (young, None)], policy(KeepRule(Every.POINT, 1), minimum_age=Span.parse("7d")))
 
-    assert reasons(plan, old) == ["last 1"]
+    assert reasons(plan, old) == ["point 1 of keep_last = 1"]
     assert reasons(plan, young) == ["younger than minimum_age = 7d until 2026-11-30 12:00Z"]
 
 
@@ -395,10 +410,10 @@ def test_a_link_that_is_uncertain_keeps_what_may_be_the_parent() -> None:
     plan = plan_prune("p", there, there, by, UTC, NOW)
 
     assert kept(plan) == {asked.id, full.id, nearer.id, last.id}
-    assert reasons(plan, full) == [f"needed by {last.id.label} for last 1"]
+    assert reasons(plan, full) == [f"needed by {last.id.label} for point 1 of keep_last = 1"]
     assert reasons(plan, asked) == [
-        f"may be needed by {last.id.label} for last 1; what builds on what is uncertain there: state inc_base in "
-        "profiles.toml, or the parent of each archive when it is sent"
+        f"may be needed by {last.id.label} for point 1 of keep_last = 1; what builds on what is uncertain there: state "
+        "inc_base in profiles.toml, or the parent of each archive when it is sent"
     ]
 
 
@@ -435,7 +450,7 @@ def test_what_an_older_point_builds_on_without_the_young_stays_too() -> None:
 
     plan = plan_prune("p", with_it, without_it, by, UTC, NOW)
 
-    assert reasons(plan, true) == [f"needed by {point.id.label} for last 1"]
+    assert reasons(plan, true) == [f"needed by {point.id.label} for point 1 of keep_last = 1"]
 
 
 @pytest.mark.parametrize("is_spoilt", [False, True], ids=["with the young alone", "without the young alone"])
@@ -451,7 +466,7 @@ def test_a_point_that_restores_in_one_way_of_linking_counts(is_spoilt: bool) -> 
     plan = plan_prune("p", with_it, without_it, by, UTC, NOW)
 
     assert kept(plan) == {full.id, young.id, point.id}
-    assert reasons(plan, point) == ["last 1"]
+    assert reasons(plan, point) == ["point 1 of keep_last = 1"]
 
 
 def test_suspicious_points_count_only_where_there_is_no_other() -> None:

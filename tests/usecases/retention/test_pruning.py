@@ -658,6 +658,14 @@ def test_a_hold_in_force_is_never_replaced(nights: Nights) -> None:
     assert [hold.reason for hold in marks.holds] == ["tax audit", "another test"]
 
 
+def test_other_bytes_do_not_get_the_name_of_what_was_removed(nights: Nights) -> None:
+    """And are not told that the archive is stored, which nobody finds then."""
+    old, _ = nights.chain(1), nights.chain(3)
+    assert nights.prune() == old
+    with pytest.raises(NameConflict, match=r"night00.tar.gz was removed, had other bytes \(sha256 .*\), and its name"):
+        nights.tarkeep.receive(Offer(old[0]), [nights.sent[-1][1]])
+
+
 def test_what_would_be_over_already_is_refused(nights: Nights) -> None:
     (id,) = nights.chain(1)
     with pytest.raises(TimeIsOver, match="that time is over"):

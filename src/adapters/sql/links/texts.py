@@ -10,15 +10,16 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 from attrs import asdict
 
 from ....domain.chains.link import Evidence, Link
 from ....domain.chains.seen import CLEAR, Seen
 from ....domain.chains.standing import Doubt, DoubtKind, Fidelity, Obstacle, ObstacleKind, Standing
 from ....domain.comparing.fit import Completeness
-from ....domain.identity.archive_id import ArchiveId, BackupType
+from ....domain.identity.archive_id import ArchiveId
+from ..rows import id_of
 
-_TYPES = {type.value: type for type in BackupType}
 _EVIDENCE = {evidence.value: evidence for evidence in Evidence}
 _COMPLETENESS = {completeness.value: completeness for completeness in Completeness}
 _FIDELITY = {fidelity.value: fidelity for fidelity in Fidelity}
@@ -47,7 +48,7 @@ def link_text(link: Link) -> str:
 
 
 def read_link(child: ArchiveId, text: str) -> Link:
-    told = json.loads(text)
+    told = msgspec.json.decode(text)
     parent = told["parent"]
     return Link(
         child,
@@ -86,7 +87,7 @@ def standing_text(standing: Standing) -> str:
 
 
 def read_standing(archive: ArchiveId, text: str) -> Standing:
-    told = json.loads(text)
+    told = msgspec.json.decode(text)
     return Standing(
         told["length"],
         told["size"],
@@ -107,7 +108,7 @@ def read_standing(archive: ArchiveId, text: str) -> Standing:
 
 def length_of(text: str) -> int:
     """The length in the text of a standing."""
-    return int(json.loads(text)["length"])
+    return int(msgspec.json.decode(text)["length"])
 
 
 def _told(id: ArchiveId) -> list[str]:
@@ -116,7 +117,7 @@ def _told(id: ArchiveId) -> list[str]:
 
 def _id(profile: str, told: list[str]) -> ArchiveId:
     type, name = told
-    return ArchiveId(profile, _TYPES[type], name)
+    return id_of(profile, type, name)
 
 
 def _json(told: Mapping[str, Any]) -> str:

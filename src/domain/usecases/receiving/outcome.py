@@ -6,9 +6,10 @@ from enum import Enum
 
 from attrs import frozen
 
-from ...archives.archive import BackupArchive
+from ...archives.archive import ArchiveState, BackupArchive
 from ...chains.seen import told_of
 from ...chains.standing import PlacedArchive, doubts_about_bytes
+from ...errors.archives import NameConflict
 from ...errors.capacity import InsufficientStorage
 from ...errors.content import UploadInterrupted
 from ...identity.archive_id import ArchiveId
@@ -70,3 +71,8 @@ class Received:
         standing = self.point.standing
         obstacles = (obstacle.reason for obstacle in standing.obstacles)
         return (*obstacles, *told_of(standing.seen), *(doubt.reason for doubt in standing.doubts))
+
+
+def conflict_with(id: ArchiveId, existing: BackupArchive) -> NameConflict:
+    """The refusal of bytes for *id*, whose name *existing* has, or had until it was removed."""
+    return NameConflict(id, existing.digests.sha256, was_removed=existing.state is ArchiveState.TRASHED)

@@ -36,7 +36,7 @@ from ..retention.trash import finish_purge, is_in_trash
 from ..retention.undelete import WayBack
 from .admission import AdmissionChecks
 from .claims import settle_claim
-from .outcome import Received, ReceiveOutcome, SameName
+from .outcome import Received, ReceiveOutcome, SameName, conflict_with
 
 _BESIDE_AT_ONCE = 500
 
@@ -121,7 +121,7 @@ class StoreArchive:
             if existing.digests.sha256 == archive.digests.sha256:
                 return self._acknowledged(self._known_again(existing, writer))
             if self.same_name is SameName.REJECT:
-                raise NameConflict(archive.id, existing.digests.sha256)
+                raise conflict_with(archive.id, existing)
             kept = self._kept_beside(archive.id, archive.digests.sha256)
             if kept is not None:
                 return self._acknowledged(self._known(kept, writer))
@@ -338,4 +338,4 @@ class StoreArchive:
         try:
             return evolve(archive, id=evolve(archive.id, name=with_time(archive.id.name, archive.received_at)))
         except InvalidName:  # with the time the name would be too long
-            raise NameConflict(archive.id, existing.digests.sha256) from None
+            raise conflict_with(archive.id, existing) from None

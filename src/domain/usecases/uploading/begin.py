@@ -15,13 +15,13 @@ from attrs import frozen
 
 from ... import uploads
 from ...archives.archive import Offer
-from ...errors.archives import ArchiveNotFound, NameConflict
+from ...errors.archives import ArchiveNotFound
 from ...errors.capacity import QuotaExceeded
 from ...errors.uploads import TooManyUploads
 from ...ports.system import IdSource
 from ...uploads import Upload
 from ..receiving.admission import AdmissionChecks
-from ..receiving.outcome import SameName
+from ..receiving.outcome import SameName, conflict_with
 from ..receiving.settle import StoreArchive
 from .open_uploads import ExpireOverdue, UploadsUnderWay
 
@@ -146,4 +146,4 @@ class BeginUpload:
         except ArchiveNotFound:
             return
         if existing.digests.sha256 != declared:
-            raise NameConflict(offer.id, existing.digests.sha256)
+            raise conflict_with(offer.id, existing)

@@ -82,7 +82,7 @@ def test_a_plan_is_shown_carried_out_and_undone(host: Host) -> None:
         ["kept", "FULL/c.tar.gz"],
         ["kept", "FULL/d.tar.gz"],
     ]
-    assert shown[3].endswith("last 1")
+    assert shown[3].endswith("point 1 of keep_last = 1")
     assert shown[4].startswith("laptop: 2 of 4 archives would go")
     command = shown[5].removeprefix("to carry it out: tarkeep ").split()
 

@@ -76,7 +76,7 @@ def test_a_plan_has_a_decision_with_reasons_for_every_archive(desk: Desk) -> Non
     assert plan["removes"] == {"archives": 1, "size": len(CONTENT)}
     assert [(one["name"], one["kept"], one["reasons"]) for one in plan["decisions"]] == [
         ("a.tar.gz", False, [{"code": "out-of-reach", "detail": "no rule reaches back to it"}]),
-        ("b.tar.gz", True, [{"code": "rule", "detail": "last 1"}]),
+        ("b.tar.gz", True, [{"code": "rule", "detail": "point 1 of keep_last = 1"}]),
     ]
 
 
