@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _SHOWN = 12
 _SHORTEST = 8
 _DIGITS = 64
+_TRIES = 3
 
 
 def plan(profile: str, /, *, json: bool = False, storage: StorageSettings | None = None, _server: Unused = None) -> int:
@@ -114,19 +115,16 @@ def approve(
 
 
 def _carry_out(profile: str, plan: str | None, how: str, output: Output, storage: StorageSettings | None) -> int:
-    from ...http.host_door import HostRefused, target
+    from ...http.host_door import HostRefused
 
-    place = target("profiles", check_profile(profile), "prune")
+    check_profile(profile)
     with asking(storage) as door:
         try:
-            digest = _digest(door, profile, plan)
-            told = door.ask("POST", place if how == "prune" else f"{place}/approve", {"plan": digest})
-        except HostServerEnded as error:
-            raise PruneCutOff(profile, digest) from error
+            told = carried_out(door, profile, plan, how, output)
         except HostRefused as error:
             advice = ""
             if error.members.get("approvable"):
-                advice = f"tarkeep prune approve {profile} --plan {digest[:12]}"
+                advice = f"tarkeep prune approve {profile} --plan {error.members['plan'][:12]}"
             elif error.code == "plan-changed":
                 advice = f"tarkeep prune plan {profile} shows the present one"
             elif error.code == "prune-paused":
@@ -146,6 +144,38 @@ def _carry_out(profile: str, plan: str | None, how: str, output: Output, storage
     else:
         output.result(f"{profile}: nothing to remove, {told['keeps']['archives']} kept")
     return OK
+
+
+def carried_out(door: HostDoor, profile: str, plan: str | None, how: str, output: Output) -> dict[str, Any]:
+    """
+    The plan that was carried out.
+
+    Without a stated *plan* it is the present one, whichever that is: if something came between planning and doing it,
+    it is planned anew, a few times.
+
+    Raises:
+        HostRefused: the plan is another one by now, or waits for a person.
+        PruneCutOff: the server ended meanwhile.
+    """
+    from ...http.host_door import HostRefused, target
+
+    place = target("profiles", profile, "prune")
+    for left in reversed(range(_TRIES)):
+        digest = _digest(door, profile, plan)
+        try:
+            told: dict[str, Any] = door.ask("POST", place if how == "prune" else f"{place}/approve", {"plan": digest})
+        except HostServerEnded as error:
+            raise PruneCutOff(profile, digest) from error
+        except HostRefused as error:
+            if plan is not None or error.code != "plan-changed" or not left:
+                error.members.setdefault(
+                    "plan", digest
+                )  # of a plan that is out of date the server tells the present one
+                raise
+            output.message(f"{error.detail}; carrying out the present plan")
+        else:
+            return told
+    raise AssertionError("the last try ends by itself")
 
 
 def _digest(door: HostDoor, profile: str, stated: str | None) -> str:

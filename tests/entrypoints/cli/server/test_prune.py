@@ -11,11 +11,15 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
-from attrs import frozen
+from attrs import define, frozen
 
+from tarkeep.entrypoints.cli.server.prune import carried_out
+from tarkeep.entrypoints.cli.terminal.output import Output
 from tarkeep.entrypoints.http.edge import host_socket
+from tarkeep.entrypoints.http.host_door import HostRefused
 from tests.support.archives import make_targz
 from tests.support.server import LiveServer, live_server
 
@@ -82,7 +86,7 @@ def test_a_plan_is_shown_carried_out_and_undone(host: Host) -> None:
         ["kept", "FULL/c.tar.gz"],
         ["kept", "FULL/d.tar.gz"],
     ]
-    assert shown[3].endswith("point 1 of keep_last = 1")
+    assert shown[3].endswith("point 1 of keep_last = 2")
     assert shown[4].startswith("laptop: 2 of 4 archives would go")
     command = shown[5].removeprefix("to carry it out: tarkeep ").split()
 
@@ -465,3 +469,33 @@ def _take_and_die(listener: socket.socket) -> None:
             return
         with connection:
             connection.recv(1 << 16)
+
+
+@define
+class ChangingDoor:
+    """A server to whose profile something comes each time between planning and doing it, *changes* times."""
+
+    changes: int
+    asked: int = 0
+
+    def ask(self, method: str, target: str, body: object = None) -> dict[str, Any]:
+        if method == "GET":
+            return {"plan": f"{self.asked:064}"}
+        self.asked += 1
+        if self.asked <= self.changes:
+            members = {"code": "plan-changed", "plan": f"{self.asked:064}"}
+            raise HostRefused(409, "plan-changed", "the plan is out of date", members)
+        return {"carried out": body}
+
+
+def test_the_present_plan_is_whichever_is_present(capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever stated none is not bothered with what came meanwhile; whoever did gets that or nothing."""
+    output = Output(as_json=False, quiet=False)
+
+    told = carried_out(ChangingDoor(2), "laptop", None, "prune", output)
+    assert told == {"carried out": {"plan": f"{2:064}"}}
+    assert capsys.readouterr().err.count("the plan is out of date; carrying out the present plan\n") == 2
+
+    for plan, changes in ((f"{0:064}", 1), (None, 3)):
+        with pytest.raises(HostRefused, match="out of date"):
+            carried_out(ChangingDoor(changes), "laptop", plan, "prune", output)
