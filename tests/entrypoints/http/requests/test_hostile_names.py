@@ -19,7 +19,17 @@ from tests.support.server import LiveServer, live_server
 
 COUNT = 2_000
 ARCHIVE = make_targz()
-RULES = ("must", "may hold", "use FULL, INC or DIFF", "control character", "not valid U", "%", "no ", "route")
+RULES = (
+    "must",
+    "may hold",
+    "use FULL, INC or DIFF",
+    "control character",
+    "not valid U",
+    "%",
+    "no ",
+    "route",
+    "has a slash in it",
+)
 FRAMING = "multipart-malformed", "multipart-parts"
 
 
