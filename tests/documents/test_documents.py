@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import socket
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -378,7 +379,8 @@ def test_drills(tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()
     with live_server(tmp_path / "data") as server:
-        sandbox = Sandbox(home, {"http://backup.example:5000": server.url})
+        told = {"http://backup.example:5000": server.url, "/var/lib/tarkeep": str(server.data)}
+        sandbox = Sandbox(home, {**told, "2026-11": f"{datetime.now(UTC):%Y-%m}"})
         prepare(
             sandbox, f"echo a >a; tar -cz a | curl -fsS -T - {server.url}/api/v1/profiles/laptop/archives/FULL/a.tar.gz"
         )

@@ -27,6 +27,7 @@ SIMULATED = f"{HERE}/test_simulated.py::test_whatever_happens_what_was_acknowled
 LAST_PIECE = f"{HERE}/test_simulated.py::test_each_call_of_the_last_piece_of_an_upload_fails_in_turn"
 SHUT_DOWN = f"{HERE}/test_file_systems_shut_down.py::test_what_was_acknowledged_is_there_after_every_shutdown"
 JOB_TABLE = f"{HERE}/test_job_table.py::test_runs_are_as_they_were_told_after_a_power_cut_at_any_change"
+NOTHING_IS_EQUAL = "tests/domain/drills/test_comparison.py::test_nothing_is_never_equal"
 AT_EACH_CHANGE = f"{HERE}/test_simulated_trash.py::test_the_power_is_cut_at_each_change_of_a_step"
 
 # The failing line of the layer, so that it is red for the right reason.
@@ -34,6 +35,7 @@ WHERE = {
     ORDER: ">       assert steps_of(log, server.data) ==",
     SIMULATED: "simulated_machine.py:",
     LAST_PIECE: "StagedBytesMissing",
+    NOTHING_IS_EQUAL: ">       assert not ",
     AT_EACH_CHANGE: "simulated_trash.py:",
     JOB_TABLE: ">       assert _content(self.sql) == _content(self.known)",
     POWER_CUTS: ">                   told.check(client, data, random)",
@@ -163,12 +165,20 @@ ANSWER_BEFORE_COMMIT = Mutant(
     "            __import__('threading').Timer(1, self.catalog.confirm, [archive]).start()\n",
 )
 
+ZERO_NAMES = Mutant(
+    "zero-names-compared",
+    "domain/drills/comparison.py",
+    "self.expected == self.observed > 0",
+    "self.expected == self.observed",
+)
+
 
 def run(copy: Path, folder: Path, test: str) -> subprocess.CompletedProcess[str]:
     """The result of *test* over the source in *copy*."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     environment["PYTHONPATH"] = str(copy)
-    options = ["-q", "-x", "-m", "faults", "-p", "no:cacheprovider", "--basetemp", str(folder / "base")]
+    of_faults = ["-m", "faults"] if test.startswith(HERE) else []
+    options = ["-q", "-x", *of_faults, "-p", "no:cacheprovider", "--basetemp", str(folder / "base")]
     try:
         return subprocess.run(
             [sys.executable, "-m", "pytest", *options, test],
@@ -233,6 +243,7 @@ def test_the_layers_run_on_a_copy_of_the_source_and_are_green_where_nothing_is_b
         (NOTE_AFTER_BYTES, f"{AT_EACH_CHANGE}[purge]"),
         (NO_LOG_FSYNC, f"{ORDER}[put]"),
         (NO_LOG_FSYNC, f"{POWER_CUTS}[0]"),
+        (ZERO_NAMES, NOTHING_IS_EQUAL),
     ],
     ids=str,
 )

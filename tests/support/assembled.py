@@ -15,6 +15,7 @@ from tarkeep.adapters.filesystem.seek_indexes import MemorySeekIndexes
 from tarkeep.adapters.memory.catalog import MemoryCatalog
 from tarkeep.adapters.memory.member_records import MemoryMemberRecords
 from tarkeep.adapters.memory.store import MemoryArchiveStore
+from tarkeep.adapters.memory.upkeep.evidence_log import MemoryEvidenceLog
 from tarkeep.adapters.memory.upkeep.figures import MemoryFigures
 from tarkeep.adapters.memory.upkeep.scrub_table import MemoryScrubTable
 from tarkeep.adapters.memory.upkeep.status_table import MemoryStatusTable
@@ -38,6 +39,7 @@ from tarkeep.domain.ports.notifier import Notifier
 from tarkeep.domain.ports.store import ArchiveStore
 from tarkeep.domain.ports.sums import ArchiveSums
 from tarkeep.domain.ports.system import ClockNotes, IdSource
+from tarkeep.domain.ports.upkeep.evidence import EvidenceLog
 from tarkeep.domain.ports.upkeep.figures import Figures
 from tarkeep.domain.ports.upkeep.statuses import StatusTable
 from tarkeep.domain.ports.uploads import UploadSessions
@@ -46,7 +48,7 @@ from tarkeep.domain.usecases.linking.see_point import Seeing
 from tarkeep.domain.usecases.notices.deliver import DELIVER
 from tarkeep.domain.usecases.receiving.outcome import SameName
 from tarkeep.domain.usecases.watching.watch import WATCH
-from tarkeep.entrypoints.wiring.jobs import OFTEN, JobPlan, ScrubPlan
+from tarkeep.entrypoints.wiring.jobs import OFTEN, DrillPlan, JobPlan, ScrubPlan
 from tarkeep.entrypoints.wiring.notices import NoticeWiring
 from tarkeep.entrypoints.wiring.tarkeep import Tarkeep, assemble, reading
 from tests.support.clocks import FixedClock, SequenceIds
@@ -71,15 +73,18 @@ def assembled(
     clock_notes: ClockNotes | None = None,
     scrubs: ScrubPlan | None = None,
     audit: AuditLog | None = None,
+    evidence: EvidenceLog | None = None,
     statuses: StatusTable | None = None,
     notice_wiring: NoticeWiring | None = None,
     job_plan: JobPlan | None = None,
+    drill_plan: DrillPlan | None = None,
 ) -> Tarkeep:
     """Tarkeep over these adapters, without waiting: a name that is held is refused at once."""
     hasher = HashlibHasher()
     read = reading(store, catalog, hasher, sums if sums is not None else MemorySums(), notifier)
     tarkeep = assemble(
         audit=audit,
+        evidence=evidence,
         store=store,
         catalog=catalog,
         hasher=hasher,
@@ -104,6 +109,7 @@ def assembled(
         rules=rules,
         clock_notes=clock_notes,
         job_plan=job_plan,
+        drill_plan=drill_plan,
     )
     intake = tarkeep.receive.begin_intake
     intake = evolve(intake, settle=evolve(intake.settle, patience=timedelta(0)))
@@ -168,6 +174,7 @@ class InMemory:
     notices: Notices = field(factory=Notices)
     sums: MemorySums = field(factory=MemorySums)
     rules: Rules = NO_RULES
+    evidence: EvidenceLog = field(factory=MemoryEvidenceLog)
     scrubs: ScrubPlan = field()
     job_plan: JobPlan = field()
     notice_wiring: NoticeWiring = field()
@@ -201,10 +208,12 @@ class InMemory:
             sums=self.sums,
             notifier=self.notices,
             rules=self.rules,
+            evidence=self.evidence,
             scrubs=self.scrubs,
             statuses=self.catalog.statuses,
             notice_wiring=self.notice_wiring,
             job_plan=self.job_plan,
+            drill_plan=DrillPlan(self.catalog.drills),
         )
 
 

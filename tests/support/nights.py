@@ -12,12 +12,14 @@ from attrs import define, field
 
 from tarkeep.adapters.memory.catalog import MemoryCatalog
 from tarkeep.adapters.memory.store import MemoryArchiveStore
+from tarkeep.adapters.memory.upkeep.evidence_log import MemoryEvidenceLog
 from tarkeep.domain.access.tokens import ANONYMOUS
 from tarkeep.domain.archives.archive import Lineage, Offer
 from tarkeep.domain.archives.inventory import InventoryEntry, SyncReport
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.ports.catalog import Catalog
 from tarkeep.domain.ports.store import ArchiveStore
+from tarkeep.domain.ports.upkeep.evidence import EvidenceLog
 from tarkeep.domain.profiles.retention_policy import Every, KeepRule, RetentionPolicy
 from tarkeep.domain.profiles.rules import CurrentRules, ProfileRules, RuleBook
 from tarkeep.domain.profiles.span import Span
@@ -44,6 +46,7 @@ class Nights:
     clock: FixedClock = field(factory=FixedClock)
     rules: CurrentRules = field(factory=lambda: CurrentRules(RuleBook((("laptop", ProfileRules(retention=POLICY)),))))
     file_bytes: int = 3000
+    evidence: EvidenceLog = field(factory=MemoryEvidenceLog)
     tarkeep: Tarkeep = field(init=False)
     sent: list[tuple[ArchiveId, bytes]] = field(factory=list)
     _history: History = field(init=False)
@@ -54,7 +57,7 @@ class Nights:
 
     def restart(self) -> None:
         """As after a start of the server."""
-        self.tarkeep = assembled(self.store, self.catalog, self.clock, rules=self.rules)
+        self.tarkeep = assembled(self.store, self.catalog, self.clock, rules=self.rules, evidence=self.evidence)
         self.tarkeep.recover()
         self.tarkeep.settle_trash()
         self.tarkeep.adopt_archives()

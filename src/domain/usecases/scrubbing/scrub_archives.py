@@ -99,7 +99,7 @@ class ScrubArchives:
                 self._note(run)
         self.table.forget_gone()
         behind = self.table.unread_since(self.every.behind_before(now))
-        self._put_on_record(run)
+        self._put_on_record(run, all_of_it=True)
         return self._recorded(run.account.report(behind, self.table.count_due(before), is_stopped=run.is_stopped), run)
 
     def _recorded(self, report: JobReport, run: _ScrubRun) -> JobReport:
@@ -114,10 +114,11 @@ class ScrubArchives:
             problems.append(Remark(f"this run is not in the evidence: {error}"))
         return evolve(report, problems=(*report.problems, *problems))
 
-    def _put_on_record(self, run: _ScrubRun) -> None:
-        """Add what was read right to the evidence; a run goes on without it, and tells."""
-        run.recorded_at = self.clock.monotonic()
-        while run.proven:
+    def _put_on_record(self, run: _ScrubRun, *, all_of_it: bool) -> None:
+        """Add what was read right to the evidence, in full lines or *all_of_it*; a run goes on without, and tells."""
+        if all_of_it:
+            run.recorded_at = self.clock.monotonic()
+        while len(run.proven) >= MOST_READ or (all_of_it and run.proven):
             found, run.proven = run.proven[:MOST_READ], run.proven[MOST_READ:]
             try:
                 self.evidence.append(of_reading(self.clock.now(), found))
@@ -138,8 +139,7 @@ class ScrubArchives:
             run.account.left.append(Remark(f"what is right could not be noted: {error}"))
             return
         run.proven += found
-        if len(run.proven) >= MOST_READ or self.clock.monotonic() >= run.recorded_at + _ON_RECORD_EVERY:
-            self._put_on_record(run)
+        self._put_on_record(run, all_of_it=self.clock.monotonic() >= run.recorded_at + _ON_RECORD_EVERY)
 
     def _batch(self, before: datetime, run: _ScrubRun) -> list[Unread]:
         """The archives that come next."""
