@@ -44,15 +44,17 @@ class TokenNotFound(TarkeepError):
 
 @define
 class EvidenceNotWritten(TarkeepError):
-    """What was done is not in the evidence: *what* says what that is, *reason* why. So it does not count as proven."""
+    """What was done is not in the evidence: *what* says what that is, *reason* why. *is_void*: so it does not count."""
 
     what: str
     reason: str
+    is_void: bool = False
 
     is_transient = True
 
     def __str__(self) -> str:
-        return f"{self.what}, but the evidence of it could not be written, so it proves nothing: {self.reason}"
+        then = ", so it does not count" if self.is_void else ""
+        return f"{self.what}, but the evidence of it could not be written{then}: {self.reason}"
 
 
 @define

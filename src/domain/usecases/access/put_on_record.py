@@ -8,9 +8,10 @@ from ...ports.upkeep.evidence import EvidenceLog
 from ...tarkeep_error import TarkeepError
 
 
-def put_on_record(entry: EvidenceEntry, evidence: EvidenceLog, what: str) -> None:
+def put_on_record(entry: EvidenceEntry, evidence: EvidenceLog, what: str, *, is_void: bool = False) -> None:
     """
-    Add *entry* to *evidence*; *what* says as a sentence without its full stop what happened all the same.
+    Add *entry* to *evidence*; *what* says as a sentence without its full stop what happened all the same, and
+    *is_void* that it does not count without evidence.
 
     Raises:
         EvidenceNotWritten: it could not be added.
@@ -18,4 +19,4 @@ def put_on_record(entry: EvidenceEntry, evidence: EvidenceLog, what: str) -> Non
     try:
         evidence.append(entry)
     except TarkeepError as error:
-        raise EvidenceNotWritten(what, str(error)) from error
+        raise EvidenceNotWritten(what, str(error), is_void) from error

@@ -86,7 +86,8 @@ class JudgeDrill:
         drill = self.find(id, who)
         ended = self._ended(drill, told, read(lines, first=2))
         # first the evidence: nothing counts as drilled without it
-        put_on_record(of_drill(ended), self.evidence, f"the drill of {drill.point} ended {ended.outcome.value}")
+        what = f"the drill of {drill.point} ended {ended.outcome.value}"
+        put_on_record(of_drill(ended), self.evidence, what, is_void=True)
         self.table.end(ended)
         self.statuses.forget([drill.profile])
         return ended

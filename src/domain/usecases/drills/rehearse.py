@@ -189,7 +189,8 @@ class RehearseProfiles:
                 ("contents", "what tar makes of it"),
             )
         ended = drill.ended(outcome, self.clock.now(), report)
-        put_on_record(of_drill(ended), self.evidence, f"the rehearsal of {point} ended {outcome.value}")
+        what_came = f"the rehearsal of {point} ended {outcome.value}"
+        put_on_record(of_drill(ended), self.evidence, what_came, is_void=True)
         self.table.end(ended)
         self.statuses.forget([profile])
         return ended
