@@ -683,7 +683,13 @@ STORIES = [
     Request("approvePrunePlan", 200, path={"profile": "approved"}, content=PLAN, prunes=True),
     Request("approvePrunePlan", 409, "plan-changed", path={"profile": "removed"}, content=OTHER_PLAN, prunes=True),
     Request("simulatePruning", 200, path={"profile": "removed"}, content=b'{"days": 30}', prunes=True),
-    Request("simulatePruning", 200, path={"profile": "removed"}, content=b'{"every": {"inc": "1d"}}', prunes=True),
+    Request(
+        "simulatePruning",
+        200,
+        path={"profile": "removed"},
+        content=b'{"days": 30, "every": {"inc": "1d"}}',
+        prunes=True,
+    ),
     Request(
         "simulatePruning", 400, "invalid-parameter", path={"profile": "removed"}, content=b'{"days":0}', prunes=True
     ),

@@ -13,6 +13,7 @@ import pytest
 from attrs import frozen
 
 from tarkeep.domain.access.tokens import Scope
+from tarkeep.domain.retention import simulation
 from tarkeep.entrypoints.http.app import routes
 from tarkeep.entrypoints.http.routes.archives import BELOW_AN_ARCHIVE
 from tarkeep.entrypoints.settings.server import ServerSettings, StorageSettings
@@ -195,8 +196,9 @@ def test_without_a_policy_nothing_is_simulated(desk: Desk) -> None:
     assert (answer.status_code, answer.json()["code"]) == (409, "no-policy")
 
 
-def test_what_would_be_kept_is_simulated(desk: Desk) -> None:
+def test_what_would_be_kept_is_simulated(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing changes; there is a line for each day, and the last archive is kept on each."""
+    monkeypatch.setattr(simulation, "MOST_PLANNED", 5_000)
     desk.send("a.tar.gz")
 
     body = {"days": 3, "every": {"FULL": "1d"}}
