@@ -12,7 +12,8 @@ from tarkeep.domain.errors.archives import ArchiveNotFound
 from tarkeep.domain.identity.archive_id import BackupType
 from tarkeep.domain.ports.catalog import Catalog
 from tarkeep.domain.ports.upkeep.scrubs import ScrubTable
-from tarkeep.domain.scrubbing.unread import FoundRight, Unread
+from tarkeep.domain.scrubbing.findings import Fault
+from tarkeep.domain.scrubbing.unread import FoundRight, LastChecked, Unread
 from tests.support.archives import NOON, digests_of, make_archive
 
 DAY = timedelta(days=1)
@@ -220,3 +221,29 @@ class ScrubTableContract:
         with pytest.raises(ArchiveNotFound):
             table.find(archive.id)
         assert table.due(NOON + DAY, limit=10) == []
+
+    def test_how_damage_showed_stays_known_until_it_is_right(self, catalog: Catalog, table: ScrubTable) -> None:
+        """Of other archives, and of those that are not damaged, nothing is said; a note of the catalog is enough."""
+        archive, other = make_archive("a.tar.gz"), make_archive("b.tar.gz", profile="db", type=BackupType.INC)
+        catalog.adopt([archive, other])
+        table.note(archive, NOON)
+        catalog.mark(archive.id, ArchiveState.DAMAGED, Fault.LENGTH)
+        unknown = make_archive("c.tar.gz").id
+
+        found = table.checked([archive.id, other.id, unknown])
+        table.note(archive, None, is_marked=True)
+        catalog.mark(archive.id, ArchiveState.DAMAGED)
+        again = table.checked([archive.id])
+        catalog.mark(archive.id, ArchiveState.DAMAGED, Fault.MISSING)
+        worse = table.checked([archive.id])
+        catalog.mark(archive.id, ArchiveState.STORED)
+        repaired = table.checked([archive.id])
+        table.note(archive, NOON + DAY)
+        catalog.mark(archive.id, ArchiveState.DAMAGED)
+
+        assert found == {archive.id: LastChecked(NOON, Fault.LENGTH), other.id: LastChecked()}
+        assert again == {archive.id: LastChecked(NOON, Fault.LENGTH)}
+        assert worse == {archive.id: LastChecked(NOON, Fault.MISSING)}
+        assert repaired == {archive.id: LastChecked(NOON)}
+        assert table.checked([archive.id]) == {archive.id: LastChecked(NOON + DAY)}
+        assert table.checked([]) == {}

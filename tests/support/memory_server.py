@@ -47,6 +47,7 @@ from tarkeep.domain.errors.client import (
 from tarkeep.domain.errors.uploads import UploadGone
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.identity.digests import DeclaredDigests
+from tarkeep.domain.scrubbing.unread import LastChecked
 from tests.support.archives import digests_of
 from tests.support.memory_trees import Name, is_at_or_below, names_after, tar_of
 
@@ -133,6 +134,12 @@ class MemoryServer:
         for archive in [kept.archive for kept in self.kept.values()]:
             if profile in (None, archive.id.profile) and type in (None, archive.id.type):
                 yield archive
+
+    def checked_archives(
+        self, *, profile: str | None = None, type: BackupType | None = None
+    ) -> Iterator[tuple[BackupArchive, LastChecked]]:
+        for archive in self.archives(profile=profile, type=type):
+            yield archive, LastChecked()
 
     def put(
         self,

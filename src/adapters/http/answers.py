@@ -13,6 +13,8 @@ from ...domain.archives.inventory import SyncReport, TypeReport
 from ...domain.errors.retention import ArchiveRemoved
 from ...domain.identity.archive_id import ArchiveId, BackupType
 from ...domain.identity.digests import Digests
+from ...domain.scrubbing.findings import Fault
+from ...domain.scrubbing.unread import LastChecked
 from .told import Told, label
 
 
@@ -51,6 +53,13 @@ def read_archive(told: Told) -> BackupArchive:
         contents,
         ArchiveState(told.text("state")),
     )
+
+
+def read_check(told: Told) -> LastChecked:
+    """What *told*, an archive, says of when it was read again; nothing, if an older server tells it."""
+    verified_at = told.time("verified_at") if told.has("verified_at") and told.text_or_none("verified_at") else None
+    fault = told.text_or_none("damage") if told.has("damage") else None
+    return LastChecked(verified_at, Fault(fault) if fault in {one.value for one in Fault} else None)
 
 
 def by_type(types: Told) -> Iterator[tuple[BackupType, Told]]:

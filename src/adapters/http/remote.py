@@ -18,7 +18,8 @@ from ...domain.client.ports.remote import NO_LINEAGE, ServerFacts, UploadProgres
 from ...domain.errors.archives import ArchiveNotFound
 from ...domain.identity.archive_id import ArchiveId, BackupType
 from ...domain.identity.digests import DeclaredDigests
-from .answers import by_type, noted, read_archive, read_report
+from ...domain.scrubbing.unread import LastChecked
+from .answers import by_type, noted, read_archive, read_check, read_report
 from .connection import HttpConnection, HttpDownload
 from .refusal import HttpRefusal
 from .told import Pages, Told, whole_number
@@ -52,6 +53,11 @@ class HttpRemote:
             return read_report(answer.object("types"))
 
     def archives(self, *, profile: str | None = None, type: BackupType | None = None) -> Iterator[BackupArchive]:
+        return (archive for archive, _ in self.checked_archives(profile=profile, type=type))
+
+    def checked_archives(
+        self, *, profile: str | None = None, type: BackupType | None = None
+    ) -> Iterator[tuple[BackupArchive, LastChecked]]:
         query = {"limit": str(_PAGE)}
         if profile:
             query["profile"] = profile
@@ -61,7 +67,7 @@ class HttpRemote:
         while True:
             page = self.connection.asked("GET", f"/api/v1/archives?{urlencode(query)}")
             with self.connection.understood(page):
-                archives = [read_archive(told) for told in page.objects("archives")]
+                archives = [(read_archive(told), read_check(told)) for told in page.objects("archives")]
                 cursor = pages.next_cursor(page, len(archives))
             yield from archives
             if cursor is None:

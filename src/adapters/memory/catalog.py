@@ -31,6 +31,7 @@ from ...domain.ports.catalog import (
     ListedPage,
 )
 from ...domain.retention.arrival import Arrival, arrival_of
+from ...domain.scrubbing.findings import Fault
 from ..cursors import after_identity, after_time, read_identity, read_time
 from .entries import Entries, identity_key
 from .links import MemoryLinks
@@ -219,7 +220,7 @@ class MemoryCatalog(MemoryLinks):
         with self._lock:
             return list(islice(self._entries.profiles, mark, None)), len(self._entries.profiles)
 
-    def mark(self, id: ArchiveId, state: ArchiveState) -> None:
+    def mark(self, id: ArchiveId, state: ArchiveState, fault: Fault | None = None) -> None:
         with self._lock:
             if id not in self._entries.numbered:
                 raise ArchiveNotFound(str(id))
@@ -228,6 +229,8 @@ class MemoryCatalog(MemoryLinks):
                 marked = evolve(archive, state=state)
                 self._entries.set(marked)
                 self._changed(marked)
+            if fault is not None:
+                self.scrubs.note_fault(archive, fault)
 
     def note_snapshot(self, id: ArchiveId, sha256: str | None) -> None:
         with self._lock:

@@ -15,10 +15,7 @@ from itertools import islice
 from typing import Any, TypeAlias, TypeVar
 
 from attrs import evolve
-from sqlalchemy import (
-    Engine,
-    Executable,
-)
+from sqlalchemy import Engine, Executable
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ...domain.archives.archive import ArchiveState, BackupArchive
@@ -39,6 +36,7 @@ from ...domain.ports.catalog import (
     ListedPage,
 )
 from ...domain.retention.arrival import Arrival
+from ...domain.scrubbing.findings import Fault
 from .engine import EXCLUSIVE, Writer, connect, reading, translated, use_log
 from .entry import entry_of
 from .inventories import SqlInventories
@@ -293,20 +291,26 @@ class SqlCatalog(SqlLinks, SqlRemovals):
         rows = self._all(PROFILES_SINCE, {"mark": mark})
         return list(dict.fromkeys(profile for _, profile in rows)), rows[-1][0] if rows else mark
 
-    def mark(self, id: ArchiveId, state: ArchiveState) -> None:
-        self._write(lambda transaction: self._set_state(transaction, id, state))
+    def mark(self, id: ArchiveId, state: ArchiveState, fault: Fault | None = None) -> None:
+        def enter(transaction: Transaction) -> None:
+            was = self._set_state(transaction, id, state)
+            if fault is not None:
+                self.scrubs.note_fault(transaction, was, fault)
 
-    def _set_state(self, transaction: Transaction, id: ArchiveId, state: ArchiveState) -> None:
+        self._write(enter)
+
+    def _set_state(self, transaction: Transaction, id: ArchiveId, state: ArchiveState) -> BackupArchive:
         seq, was = entry_of(transaction, id)
         if was is None:
             raise ArchiveNotFound(str(id))
         if was.state is state:
-            return
+            return was
         transaction.run(MARK, {"sought_seq": seq, "state": state.value})
         self._links.changed(transaction, change_of(seq, evolve(was, state=state)))
         change = (state is not ArchiveState.TRASHED) - (was.state is not ArchiveState.TRASHED)
         if change:
             self._count(transaction, id.profile, id.type.value, change, change * was.size_bytes)
+        return was
 
     def note_snapshot(self, id: ArchiveId, sha256: str | None) -> None:
         def enter(transaction: Transaction) -> None:

@@ -7,14 +7,25 @@ there is one writer at a time in any database: what it read stays true until it 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attrs import define, field
-from sqlalchemy import URL, ColumnElement, Engine, Integer, TextClause, bindparam, create_engine, make_url, text
+from sqlalchemy import (
+    URL,
+    ColumnElement,
+    Engine,
+    Integer,
+    TextClause,
+    bindparam,
+    create_engine,
+    make_url,
+    text,
+    tuple_,
+)
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
@@ -40,6 +51,7 @@ __all__ = [
     "EXCLUSIVE",
     "connect",
     "is_one_of",
+    "is_one_of_identities",
     "meaning",
     "reading",
     "safe_journal_mode",
@@ -63,6 +75,22 @@ class _EachOf(FunctionElement[Any]):
 
 class _EachNumberOf(FunctionElement[Any]):
     inherit_cache = True
+
+
+class _EachIdentityOf(FunctionElement[Any]):
+    inherit_cache = True
+
+
+@compiles(_EachIdentityOf, "sqlite")
+def _each_identity_sqlite(element: _EachIdentityOf, compiler: SQLCompiler, **options: Any) -> str:
+    parts = ", ".join(f"json_extract(value, '$[{place}]')" for place in range(3))
+    return f"(SELECT {parts} FROM json_each({compiler.process(element.clauses, **options)}))"
+
+
+@compiles(_EachIdentityOf, "postgresql")
+def _each_identity_postgresql(element: _EachIdentityOf, compiler: SQLCompiler, **options: Any) -> str:
+    parts = ", ".join(f"value->>{place}" for place in range(3))
+    return f"(SELECT {parts} FROM json_array_elements(CAST({compiler.process(element.clauses, **options)} AS json)))"
 
 
 @compiles(_EachOf, "sqlite")
@@ -90,6 +118,11 @@ def is_one_of(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
     """
     each = _EachNumberOf if isinstance(column.type, Integer) else _EachOf
     return column.op("IN", is_comparison=True)(each(bindparam(name)))
+
+
+def is_one_of_identities(columns: Sequence[ColumnElement[Any]], name: str) -> ColumnElement[bool]:
+    """Likewise, that the three *columns* together hold one of the arrays of three texts in the JSON array."""
+    return tuple_(*columns).op("IN", is_comparison=True)(_EachIdentityOf(bindparam(name)))
 
 
 @cache

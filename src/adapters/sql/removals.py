@@ -34,7 +34,7 @@ class SqlRemovals:
     def _write(self, work: Callable[[Transaction], _Result]) -> _Result:
         raise NotImplementedError
 
-    def _set_state(self, transaction: Transaction, id: ArchiveId, state: ArchiveState) -> None:
+    def _set_state(self, transaction: Transaction, id: ArchiveId, state: ArchiveState) -> BackupArchive:
         raise NotImplementedError
 
     def hide(self, id: ArchiveId, version: int) -> int | None:

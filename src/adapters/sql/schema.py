@@ -32,7 +32,7 @@ from sqlalchemy import (
 
 from ...domain.errors.settings import FormatUnknown
 
-HEAD = "0016"
+HEAD = "0017"
 """The newest revision among the migrations."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -236,10 +236,11 @@ checks = Table(
     Column("verified_us", BigInteger),
     Column("wanted", Boolean, nullable=False),
     Column("marked", Boolean),
+    Column("fault", Text),
 )
 """
-When archives with these bytes were read again, whether they are to be, and whether they had marks. `FORGET_EVERYTHING`
-leaves it, too.
+When archives with these bytes were read again, whether they are to be, whether they had marks, and how damage showed
+last. `FORGET_EVERYTHING` leaves it, too.
 """
 
 profile_status = Table(

@@ -106,9 +106,10 @@ class AmbiguousName(TarkeepError):
 
 @define
 class ArchiveCorrupt(TarkeepError):
-    """The stored bytes are known to differ from the bytes received."""
+    """The stored bytes are known to differ from the bytes received; *fault* says how that showed, if it is known."""
 
     id: ArchiveId
+    fault: str | None = None
 
     def __str__(self) -> str:
         return f"the stored bytes of {self.id} are damaged; sending the same archive again repairs it"

@@ -37,7 +37,8 @@ def server_conditions(concerns: Iterable[Concern]) -> tuple[Condition, ...]:
 
 def _conditions(facts: ProfileFacts, concerns: Iterable[Concern]) -> Iterator[Condition]:
     for id in facts.damaged:
-        yield Condition(AlertKey(Event.DAMAGED, facts.profile, id.label), f"{id.label} is damaged")
+        how = f" ({facts.faults[id].value})" if id in facts.faults else ""
+        yield Condition(AlertKey(Event.DAMAGED, facts.profile, id.label), f"{id.label} is damaged{how}")
     for missed in facts.missed:
         what = "any" if missed.type is None else missed.type.value
         subject = f"{what} {rfc3339(missed.slot.due_at)}"

@@ -15,6 +15,7 @@ from ..chains.kept_links import KeptLinks
 from ..identity.archive_id import ArchiveId, BackupType
 from ..retention.arrival import Arrival
 from ..retention.removals import Removals
+from ..scrubbing.findings import Fault
 
 
 @frozen
@@ -218,9 +219,9 @@ class Catalog(KeptLinks, Removals, Protocol):
         of profiles returned.
         """
 
-    def mark(self, id: ArchiveId, state: ArchiveState) -> None:
+    def mark(self, id: ArchiveId, state: ArchiveState, fault: Fault | None = None) -> None:
         """
-        Set the state of the entry of *id*.
+        Set the state of the entry of *id*, and note how its damage shows; None leaves what is noted of that.
 
         Raises:
             ArchiveNotFound: no archive is stored under that identity.

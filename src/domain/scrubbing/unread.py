@@ -15,6 +15,7 @@ from attrs import field, frozen
 
 from ..archives.archive import ArchiveState, BackupArchive
 from ..profiles.span import Span, Unit
+from .findings import Fault
 
 
 @frozen
@@ -37,6 +38,17 @@ class Unread:
     def is_due(self, before: datetime) -> bool:
         """Whether it is to be read, if everything is that was last known to be right *before* that time."""
         return self.is_wanted or (self.archive.state is ArchiveState.STORED and self.known_right_at < before)
+
+
+@frozen
+class LastChecked:
+    """
+    When the stored bytes of an archive were last read and found right, None if never; and, of a damaged archive, how
+    that showed. None: it is not damaged, or that is not known any more.
+    """
+
+    verified_at: datetime | None = None
+    fault: Fault | None = None
 
 
 @frozen

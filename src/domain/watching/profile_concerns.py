@@ -9,6 +9,7 @@ from attrs import field, frozen
 
 from ..chains.standing import ObstacleKind, PlacedArchive
 from ..identity.archive_id import ArchiveId, BackupType
+from ..scrubbing.findings import Fault
 from ..text.counted import counted
 from ..text.times import rfc3339
 from .drill_concerns import DrillFacts, drill_concerns
@@ -36,7 +37,8 @@ class ProfileFacts:
     """
     What is known of a profile.
 
-    *newest* is its newest archive. *damaged* are those whose stored bytes are known to be wrong. *missed*: the slots
+    *newest* is its newest archive. *damaged* are those whose stored bytes are known to be wrong; *faults*
+    say how that showed, where it is known. *missed*: the slots
     for which nothing came, in order. *brake* says why pruning is stopped, *waits* why the last plan waits for a person.
     *unread* counts archives that should have been read again long ago. *held_bytes* of *max_bytes* are used, if there
     is a limit. *drills* is what is known of its drills, None if nothing of it restores.
@@ -45,6 +47,7 @@ class ProfileFacts:
     profile: str
     newest: PlacedArchive
     damaged: Sequence[ArchiveId] = ()
+    faults: Mapping[ArchiveId, Fault] = field(factory=dict)
     missed: Sequence[Missed] = ()
     brake: Mapping[ArchiveId, str] = field(factory=dict)
     waits: Sequence[str] = ()
@@ -61,7 +64,7 @@ def concerns_of(facts: ProfileFacts) -> tuple[Concern, ...]:
 
 def _concerns(facts: ProfileFacts) -> Iterator[Concern]:
     if facts.damaged:
-        text = f"{counted(len(facts.damaged), 'archive')} {_is(facts.damaged)} damaged: {_labels(facts.damaged)}"
+        text = f"{counted(len(facts.damaged), 'archive')} {_is(facts.damaged)} damaged: {_damaged(facts)}"
         yield Concern(ConcernKind.DAMAGED, Light.RED, text)
     yield from _of_newest(facts.newest)
     for type in dict.fromkeys(missed.type for missed in facts.missed):
@@ -122,6 +125,10 @@ def _is(some: Sequence[object]) -> str:
     return "is" if len(some) == 1 else "are"
 
 
-def _labels(ids: Sequence[ArchiveId]) -> str:
-    more = len(ids) - _SHOWN
-    return ", ".join(id.label for id in ids[:_SHOWN]) + (f", and {more} more" if more > 0 else "")
+def _damaged(facts: ProfileFacts) -> str:
+    shown = [
+        id.label if id not in facts.faults else f"{id.label} ({facts.faults[id].value})"
+        for id in facts.damaged[:_SHOWN]
+    ]
+    more = len(facts.damaged) - _SHOWN
+    return ", ".join(shown) + (f", and {more} more" if more > 0 else "")

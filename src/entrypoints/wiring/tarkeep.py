@@ -68,6 +68,7 @@ from ...domain.usecases.reading.list_archives import (
     CheckReadiness,
     ListAllArchives,
     ListArchives,
+    ShowChecks,
     Summarise,
     SummariseProfile,
     SummariseTypes,
@@ -133,6 +134,7 @@ class Tarkeep:
     examiner: Examiner
     members: ArchiveMembers
     list_archives: ListArchives
+    show_checks: ShowChecks
     list_all_archives: ListAllArchives
     summarise: Summarise
     summarise_profile: SummariseProfile
@@ -356,6 +358,7 @@ def assemble(
         examiner=examiner,
         members=members,
         list_archives=ListArchives(catalog, visible),
+        show_checks=ShowChecks(scrub_plan.table),
         list_all_archives=ListAllArchives(catalog, visible),
         summarise=Summarise(catalog, visible),
         summarise_profile=SummariseProfile(catalog),

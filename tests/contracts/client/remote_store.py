@@ -19,6 +19,7 @@ from tarkeep.domain.errors.client import ParentMoved, Refused, UploadMoved
 from tarkeep.domain.errors.uploads import UploadGone, UploadNotFound
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.identity.digests import DeclaredDigests
+from tarkeep.domain.scrubbing.unread import LastChecked
 from tests.contracts.client.archive_source import INHERITED, LARGE, ArchiveSourceContract, SourceDoor, full
 from tests.support.archives import digests_of, make_targz
 
@@ -76,6 +77,7 @@ class RemoteStoreContract(ArchiveSourceContract):
         assert list(door.source.archives(profile=door.profile, type=BackupType.FULL)) == fulls
         assert [archive for archive in door.source.archives() if archive.id.profile == door.profile] == laid
         assert list(door.source.archives(profile=door.fresh_profile)) == []
+        assert list(door.source.checked_archives(profile=door.profile)) == [(one, LastChecked()) for one in laid]
 
     def test_totals_are_reported_by_profile_and_type(self, door: RemoteDoor) -> None:
         """With the time of the newest; a type without archives has no row."""

@@ -12,6 +12,7 @@ from tarkeep.adapters.memory.store import HeldArchive
 from tarkeep.domain.archives.archive import ArchiveState, BackupArchive
 from tarkeep.domain.errors.settings import CatalogLacks
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
+from tarkeep.domain.scrubbing.findings import MISSING
 from tests.support.archives import make_targz
 from tests.support.assembled import InMemory, offer
 from tests.support.catalogs import all_archives
@@ -75,7 +76,7 @@ def test_more_than_the_limit_are_refused(memory: InMemory, stored: list[BackupAr
 def test_a_damaged_archive_stays_damaged(memory: InMemory, stored: list[BackupArchive]) -> None:
     """By its side-car, or by its length; the others are whole."""
     marked, cut = stored[:2]
-    memory.tarkeep.examiner.found(marked, "for this test")
+    memory.tarkeep.examiner.found(marked, MISSING)
     memory.store.archives[cut.id].content = CONTENT[:-1]
     memory.catalog = MemoryCatalog()
 

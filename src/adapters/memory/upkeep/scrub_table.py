@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from attrs import define, field, frozen
@@ -12,7 +12,8 @@ from attrs import define, field, frozen
 from ....domain.archives.archive import ArchiveState, BackupArchive
 from ....domain.errors.archives import ArchiveNotFound
 from ....domain.identity.archive_id import ArchiveId
-from ....domain.scrubbing.unread import FoundRight, Unread, in_order
+from ....domain.scrubbing.findings import Fault
+from ....domain.scrubbing.unread import FoundRight, LastChecked, Unread, in_order
 
 
 @frozen
@@ -21,6 +22,7 @@ class _Noted:
     verified_at: datetime | None
     is_wanted: bool
     is_marked: bool
+    fault: Fault | None = None
 
 
 @define(eq=False)
@@ -53,6 +55,18 @@ class MemoryScrubTable:
                 return one
         raise ArchiveNotFound(str(id))
 
+    def checked(self, ids: Collection[ArchiveId]) -> Mapping[ArchiveId, LastChecked]:
+        found = {one.archive.id: one for one in self._all() if one.archive.id in set(ids)}
+        return {id: LastChecked(one.verified_at, self._fault(one.archive)) for id, one in found.items()}
+
+    def note_fault(self, archive: BackupArchive, fault: Fault) -> None:
+        """Note how the damage of *archive* shows."""
+        with self._lock:
+            known = self._known(archive)
+            self._noted[archive.id] = _Noted(
+                _received(archive), known.verified_at, known.is_wanted, known.is_marked, fault
+            )
+
     def want(self, profile: str | None = None) -> int:
         wanted = [one for one in self._all() if profile in (None, one.archive.id.profile)]
         for one in wanted:
@@ -68,12 +82,13 @@ class MemoryScrubTable:
         is_marked: bool | None = None,
     ) -> None:
         with self._lock:
-            known = self._known(archive)
+            known, fault = self._known(archive), self._noted_fault(archive)
             self._noted[archive.id] = _Noted(
-                (archive.digests.sha256, archive.received_at),
+                _received(archive),
                 known.verified_at if verified_at is None else verified_at,
                 is_wanted,
                 known.is_marked if is_marked is None else is_marked,
+                fault if verified_at is None else None,
             )
 
     def note_right(self, found: Sequence[FoundRight]) -> None:
@@ -92,6 +107,17 @@ class MemoryScrubTable:
 
     def _known(self, archive: BackupArchive) -> Unread:
         noted = self._noted.get(archive.id)
-        if noted is None or noted.bytes_received != (archive.digests.sha256, archive.received_at):
+        if noted is None or noted.bytes_received != _received(archive):
             return Unread(archive)
         return Unread(archive, noted.verified_at, noted.is_wanted, noted.is_marked)
+
+    def _fault(self, archive: BackupArchive) -> Fault | None:
+        return self._noted_fault(archive) if archive.state is ArchiveState.DAMAGED else None
+
+    def _noted_fault(self, archive: BackupArchive) -> Fault | None:
+        noted = self._noted.get(archive.id)
+        return noted.fault if noted is not None and noted.bytes_received == _received(archive) else None
+
+
+def _received(archive: BackupArchive) -> tuple[str, datetime]:
+    return archive.digests.sha256, archive.received_at

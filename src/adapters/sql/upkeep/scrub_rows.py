@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
+import msgspec
 from attrs import define, field
 from sqlalchemy import and_, bindparam, case, delete, false, func, null, or_, select, true
 from sqlalchemy.dialects import postgresql, sqlite
@@ -13,8 +14,22 @@ from sqlalchemy.dialects import postgresql, sqlite
 from ....domain.archives.archive import ArchiveState, BackupArchive
 from ....domain.errors.archives import ArchiveNotFound
 from ....domain.identity.archive_id import ArchiveId
-from ....domain.scrubbing.unread import FoundRight, Unread
-from ..rows import ARCHIVE, Query, Rows, Values, archive_of, as_written, identity, may_exist, microseconds, time_of
+from ....domain.scrubbing.findings import Fault
+from ....domain.scrubbing.unread import FoundRight, LastChecked, Unread
+from ..engine import is_one_of_identities
+from ..rows import (
+    ARCHIVE,
+    TYPES,
+    Query,
+    Rows,
+    Values,
+    archive_of,
+    as_written,
+    identity,
+    may_exist,
+    microseconds,
+    time_of,
+)
 from ..schema import LISTED, archives, checks
 from ..statements import Transaction
 
@@ -39,10 +54,12 @@ class SqlScrubTable:
     _note: Any = field(init=False)
     _want: Any = field(init=False)
     _want_of_profile: Any = field(init=False)
+    _note_fault: Any = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._note = self._replacing(self._insert())
         self._want = self._replacing(self._insert().from_select(_COLUMNS, _ALL_WANTED))
+        self._note_fault = self._replacing_fault(self._insert())
         self._want_of_profile = self._replacing(self._insert().from_select(_COLUMNS, _WANTED_OF_PROFILE))
 
     def due(self, before: datetime, *, limit: int, wanted_only: bool = False) -> list[Unread]:
@@ -62,6 +79,22 @@ class SqlScrubTable:
         for row in self._all(_FIND, identity(id)):
             return _unread(row)
         raise ArchiveNotFound(str(id))
+
+    def checked(self, ids: Collection[ArchiveId]) -> Mapping[ArchiveId, LastChecked]:
+        if not ids:
+            return {}
+        wanted = msgspec.json.encode([[id.profile, id.type.value, id.name] for id in ids]).decode()
+        with as_written():
+            return {
+                ArchiveId(profile, TYPES[type], name): LastChecked(
+                    None if verified_us is None else time_of(verified_us), None if fault is None else Fault(fault)
+                )
+                for profile, type, name, verified_us, fault in self._all(_CHECKED, {"ids": wanted})
+            }
+
+    def note_fault(self, transaction: Transaction, archive: BackupArchive, fault: Fault) -> None:
+        """Note in *transaction* how the damage of *archive* shows."""
+        transaction.run(self._note_fault, _noted(archive, None, False, None) | {"fault": fault.value})
 
     def want(self, profile: str | None = None) -> int:
         if not may_exist(profile):
@@ -109,6 +142,24 @@ class SqlScrubTable:
                 "sha256": new.sha256,
                 "received_us": new.received_us,
                 "wanted": new.wanted,
+                "fault": case((and_(is_the_same, new.verified_us.is_(None)), _c.fault), else_=null()),
+            },
+        )
+
+    @staticmethod
+    def _replacing_fault(insert: Any) -> Any:
+        """*insert*, which notes a fault beside what is known of the same bytes."""
+        new = insert.excluded
+        is_the_same = and_(_c.sha256 == new.sha256, _c.received_us == new.received_us)
+        return insert.on_conflict_do_update(
+            index_elements=[_c.profile, _c.type, _c.name],
+            set_={
+                "verified_us": case((is_the_same, _c.verified_us), else_=null()),
+                "marked": case((is_the_same, _c.marked), else_=null()),
+                "wanted": case((is_the_same, _c.wanted), else_=new.wanted),
+                "sha256": new.sha256,
+                "received_us": new.received_us,
+                "fault": new.fault,
             },
         )
 
@@ -120,6 +171,7 @@ def _noted(archive: BackupArchive, verified_at: datetime | None, is_wanted: bool
         "verified_us": None if verified_at is None else microseconds(verified_at),
         "wanted": is_wanted,
         "marked": is_marked,
+        "fault": None,
     }
 
 
@@ -131,7 +183,7 @@ def _unread(row: tuple[Any, ...]) -> Unread:
 
 
 _a, _c = archives.c, checks.c
-_COLUMNS = ["profile", "type", "name", "sha256", "received_us", "verified_us", "wanted", "marked"]
+_COLUMNS = ["profile", "type", "name", "sha256", "received_us", "verified_us", "wanted", "marked", "fault"]
 KNOWN = archives.outerjoin(
     checks,
     and_(
@@ -158,7 +210,20 @@ _WANTED = _SHOWN.where(_is_wanted).order_by(*_in_order).limit(bindparam("limit")
 _COUNT = select(func.count()).select_from(KNOWN).where(LISTED, _is_due)
 _SINCE = select(_a.profile, func.count()).select_from(KNOWN).where(LISTED, _is_unread).group_by(_a.profile)
 _FIND = _SHOWN.where(_a.profile == bindparam("profile"), _a.type == bindparam("type"), _a.name == bindparam("name"))
-_ALL_WANTED = select(_a.profile, _a.type, _a.name, _a.sha256, _a.received_us, null(), true(), null()).where(LISTED)
+_CHECKED = (
+    select(
+        _a.profile,
+        _a.type,
+        _a.name,
+        _c.verified_us,
+        case((_a.state == ArchiveState.DAMAGED.value, _c.fault), else_=null()),
+    )
+    .select_from(KNOWN)
+    .where(LISTED, is_one_of_identities((_a.profile, _a.type, _a.name), "ids"))
+)
+_ALL_WANTED = select(_a.profile, _a.type, _a.name, _a.sha256, _a.received_us, null(), true(), null(), null()).where(
+    LISTED
+)
 _WANTED_OF_PROFILE = _ALL_WANTED.where(_a.profile == bindparam("of_profile"))
 _FORGET_GONE = delete(checks).where(
     ~select(_a.seq).where(_a.profile == _c.profile, _a.type == _c.type, _a.name == _c.name).exists()

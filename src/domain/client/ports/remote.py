@@ -18,6 +18,7 @@ from ...archives.inventory import InventoryEntry, SyncReport
 from ...archives.totals import Totals
 from ...identity.archive_id import ArchiveId, BackupType
 from ...identity.digests import DeclaredDigests
+from ...scrubbing.unread import LastChecked
 
 NO_LINEAGE = Lineage()
 """For an archive without any declared lineage."""
@@ -83,6 +84,11 @@ class RemoteStore(ArchiveSource, Protocol):
 
     def archives(self, *, profile: str | None = None, type: BackupType | None = None) -> Iterator[BackupArchive]:
         """Every stored archive, oldest receipt first, page by page."""
+
+    def checked_archives(
+        self, *, profile: str | None = None, type: BackupType | None = None
+    ) -> Iterator[tuple[BackupArchive, LastChecked]]:
+        """The same, and what the server says of when it read them again; nothing, if it is an older one."""
 
     def totals(self) -> list[Totals]:
         """What each profile holds, by type."""

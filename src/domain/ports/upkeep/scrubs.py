@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from ...archives.archive import BackupArchive
 from ...identity.archive_id import ArchiveId
-from ...scrubbing.unread import FoundRight, Unread
+from ...scrubbing.unread import FoundRight, LastChecked, Unread
 
 
 class ScrubTable(Protocol):
@@ -42,6 +42,12 @@ class ScrubTable(Protocol):
             ArchiveNotFound: no archive is stored under that identity.
         """
 
+    def checked(self, ids: Collection[ArchiveId]) -> Mapping[ArchiveId, LastChecked]:
+        """
+        When each of *ids* was found right, and how the damage of those that are damaged showed, see `Catalog.mark`.
+        One that is not stored is missing.
+        """
+
     def want(self, profile: str | None = None) -> int:
         """Note that every archive, or every one of *profile*, is wanted. Returns their number."""
 
@@ -55,7 +61,7 @@ class ScrubTable(Protocol):
     ) -> None:
         """
         Note that *archive* was found right at *verified_at*, and whether it has marks; None leaves what is known. It is
-        wanted no more, unless *is_wanted*.
+        wanted no more, unless *is_wanted*. What is noted of its damage ends when it is found right.
         """
 
     def note_right(self, found: Sequence[FoundRight]) -> None:

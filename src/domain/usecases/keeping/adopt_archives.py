@@ -25,6 +25,7 @@ from ...errors.settings import CatalogLacks
 from ...identity.archive_id import ArchiveId, BackupType
 from ...ports.catalog import Catalog
 from ...ports.store import ArchiveStore
+from ...scrubbing.findings import MISSING
 from ..reading.examiner import Examiner
 from .rebuild import described
 
@@ -141,7 +142,7 @@ class AdoptArchives:
         try:
             self.store.stat(id)
         except ArchiveNotFound:
-            self.examiner.found(self.catalog.find(id), "its file is missing")
+            self.examiner.found(self.catalog.find(id), MISSING)
 
     def _described(self, ids: Iterable[ArchiveId], report: AdoptionReport) -> Iterable[BackupArchive]:
         for id in ids:

@@ -24,7 +24,7 @@ from ...ports.catalog import Catalog
 from ...ports.inspection import Hasher
 from ...ports.notifier import Notifier
 from ...ports.store import ArchiveStore
-from ...scrubbing.findings import MISSING, UNREADABLE, Damage, other_bytes, other_length
+from ...scrubbing.findings import MISSING, UNREADABLE, Damage, Fault, other_bytes, other_length
 from ...tarkeep_error import TarkeepError
 
 _PERHAPS_DAMAGE = (ArchiveCorrupt, RejectedContent, MemberUnreadable)
@@ -57,14 +57,15 @@ class Examiner:
         """The same, and how damage shows; None if the bytes are right."""
         found = self._digests(archive)
         if isinstance(found, Damage):
-            self.found(archive, found.what)
+            self.found(archive, found)
             return found
         if found.sha256 != archive.digests.sha256:
             damage = other_bytes(found.sha256)
             if found.md5 == archive.digests.md5:  # an equal MD5 is no coincidence
-                self._enter_damage(archive, partial(self.notifier.misrecorded, archive.id, "SHA-256"))
+                tell = partial(self.notifier.misrecorded, archive.id, "SHA-256")
+                self._enter_damage(archive, damage.fault, tell)
             else:
-                self.found(archive, damage.what)
+                self.found(archive, damage)
             return damage
         if found != archive.digests:
             self.notifier.misrecorded(archive.id, "MD5")
@@ -73,13 +74,13 @@ class Examiner:
             self.notifier.whole(archive.id)
         return None
 
-    def found(self, archive: BackupArchive, what: str) -> ArchiveCorrupt:
+    def found(self, archive: BackupArchive, damage: Damage) -> ArchiveCorrupt:
         """
-        Record that *archive* is damaged, *what* being how that shows. Returns the error to raise to the reader.
+        Record that *archive* is damaged, and how that shows. Returns the error to raise to the reader.
 
         If it cannot be recorded now, the next reader does it.
         """
-        self._enter_damage(archive, partial(self.notifier.damaged, archive.id, what))
+        self._enter_damage(archive, damage.fault, partial(self.notifier.damaged, archive.id, damage.what))
         return ArchiveCorrupt(archive.id)
 
     def is_there(self, archive: BackupArchive) -> bool:
@@ -93,10 +94,10 @@ class Examiner:
         try:
             size_bytes = self.store.stat(archive.id).size_bytes
         except ArchiveNotFound:
-            self.found(archive, MISSING.what)
+            self.found(archive, MISSING)
             return False
         if size_bytes != archive.size_bytes:
-            self.found(archive, other_length(size_bytes, archive).what)
+            self.found(archive, other_length(size_bytes, archive))
             return False
         return True
 
@@ -124,15 +125,17 @@ class Examiner:
                 raise BackendUnavailable("store", reason) from error
             raise
 
-    def _enter_damage(self, archive: BackupArchive, tell: Callable[[], None]) -> None:
+    def _enter_damage(self, archive: BackupArchive, fault: Fault, tell: Callable[[], None]) -> None:
         with suppress(TarkeepError):  # also if it is not stored any more: it may have been removed while it was read
             if self.catalog.find(archive.id).state is not ArchiveState.DAMAGED:
-                self._mark(archive, ArchiveState.DAMAGED)
+                self._mark(archive, ArchiveState.DAMAGED, fault)
                 tell()
+            else:
+                self.catalog.mark(archive.id, ArchiveState.DAMAGED, fault)
 
-    def _mark(self, archive: BackupArchive, state: ArchiveState) -> None:
+    def _mark(self, archive: BackupArchive, state: ArchiveState, fault: Fault | None = None) -> None:
         """Record *state* in the catalog, and in the side-car, where it outlives a lost catalog."""
-        self.catalog.mark(archive.id, state)
+        self.catalog.mark(archive.id, state, fault)
         with suppress(TarkeepError):  # the file may be missing, or the disk full: the catalog has the state
             present = self.store.stat(archive.id).sidecar
             if present is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from attrs import frozen
 
@@ -10,10 +10,12 @@ from ...access.tokens import Principal
 from ...archives.totals import Sums, Totals
 from ...errors.archives import ProfileNotFound
 from ...errors.capacity import InsufficientStorage
-from ...identity.archive_id import BackupType
+from ...identity.archive_id import ArchiveId, BackupType
 from ...identity.naming import check_profile
 from ...ports.catalog import ArchivePage, Catalog, ListedArchive
 from ...ports.store import ArchiveStore
+from ...ports.upkeep.scrubs import ScrubTable
+from ...scrubbing.unread import LastChecked
 from ..access.visible import VisibleProfiles
 
 AT_ONCE = 1000
@@ -45,6 +47,17 @@ class ListArchives:
         """
         profiles = _profiles(self.visible, profile, principal)
         return self.catalog.page(profile=profile, profiles=profiles, type=type, cursor=cursor, limit=limit)
+
+
+@frozen
+class ShowChecks:
+    """When archives were read again, and how damage of theirs showed."""
+
+    table: ScrubTable
+
+    def __call__(self, ids: Collection[ArchiveId]) -> Mapping[ArchiveId, LastChecked]:
+        """What is known of each of *ids*; one that is not stored is missing. *ids* are shown to whoever asks."""
+        return self.table.checked(ids)
 
 
 @frozen

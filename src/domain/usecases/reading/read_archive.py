@@ -23,6 +23,7 @@ from ...ports.store import ArchiveReader, ArchiveStore
 from ...ports.sums import ArchiveSums
 from ...ports.system import Turns
 from ...ports.upkeep.figures import Tally
+from ...scrubbing.findings import MISSING, UNREADABLE, Damage, Fault
 from ...tarkeep_error import TarkeepError
 from ...text.counted import counted
 from ...uploads import ChecksumAlgorithm
@@ -78,10 +79,12 @@ class ReadArchive:
         try:
             reader = self.store.read(archive.id, start, None if is_rest else stop)
         except ArchiveNotFound as error:
-            raise self.examiner.found(archive, "its file is missing") from error
+            raise self.examiner.found(archive, MISSING) from error
         if reader.size_bytes != stop - start:
             with reader:
-                raise self.examiner.found(archive, f"it no longer has {counted(archive.size_bytes, 'byte')}")
+                raise self.examiner.found(
+                    archive, Damage(Fault.LENGTH, f"it no longer has {counted(archive.size_bytes, 'byte')}")
+                )
         return _Watched(reader, archive, self.examiner, self.tally)
 
     def _checked(self, archive: BackupArchive, sums: BlockSums | None, start: int, stop: int) -> ArchiveReader:
@@ -141,7 +144,9 @@ def wrong_block(read: ReadArchive, archive: BackupArchive, sums: BlockSums, bloc
     with suppress(ArchiveNotFound, ArchiveCorrupt), read.store.read(archive.id, begin, end) as reader:
         if read.hasher.crc32(b"".join(reader)) == sums.of(block):
             return _changed_meanwhile(archive)
-    return read.examiner.found(archive, f"its bytes {begin} to {end - 1} are not what was received")
+    return read.examiner.found(
+        archive, Damage(Fault.DIGEST, f"its bytes {begin} to {end - 1} are not what was received")
+    )
 
 
 def _clipped(archive: BackupArchive, start: int, stop: int | None) -> tuple[int, int]:
@@ -182,7 +187,7 @@ class _Watched(_Around):
                     self._tally.read(len(block))
                 yield block
         except ArchiveCorrupt as error:
-            raise self._examiner.found(self._archive, "it cannot be read to its end") from error
+            raise self._examiner.found(self._archive, UNREADABLE) from error
 
     def __enter__(self) -> _Watched:
         return self

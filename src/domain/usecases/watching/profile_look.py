@@ -106,10 +106,13 @@ class ProfileLook:
         restorable = [place for place in places if place.standing is not None and place.standing.is_restorable]
         last = max(restorable, key=_received, default=None)
         missed, next_deadline = self._deadlines(profile, places, restorable, absences)
+        damaged = [place.archive.id for place in places if place.archive.state is ArchiveState.DAMAGED]
+        checked = self.scrubs.checked(damaged) if damaged else {}
         facts = ProfileFacts(
             profile,
             newest,
-            damaged=[place.archive.id for place in places if place.archive.state is ArchiveState.DAMAGED],
+            damaged=damaged,
+            faults={id: one.fault for id, one in checked.items() if one.fault is not None},
             missed=missed,
             brake={id: why_stopped(id, suspicion) for id, suspicion in stopped.items()} if is_braked else {},
             waits=waits.get(profile, ()),

@@ -8,6 +8,7 @@ from ....domain.archives.archive import BackupArchive
 from ....domain.archives.totals import Totals
 from ....domain.errors.archives import ProfileNotFound
 from ....domain.identity.archive_id import BackupType
+from ....domain.scrubbing.unread import LastChecked
 from ....domain.text.counted import counted
 from ....domain.text.sizes import human_size
 from ...settings.client import ClientSettings
@@ -36,7 +37,8 @@ def list_(profile: str | None = None, /, *, type: OnlyType = None, client: Clien
     profile = optional_profile(profile, settings)
     count = size = 0
     with opening(settings) as opened:
-        for archive, line in in_columns(opened.remote.archives(profile=profile, type=wanted), _cells, right=[1]):
+        listed = opened.remote.checked_archives(profile=profile, type=wanted)
+        for (archive, checked), line in in_columns(listed, _cells, right=[1]):
             count, size = count + 1, size + archive.size_bytes
             output.result(
                 line,
@@ -49,6 +51,8 @@ def list_(profile: str | None = None, /, *, type: OnlyType = None, client: Clien
                 received_at=archive.received_at.isoformat(),
                 taken_at=archive.taken_at.isoformat(),
                 state=archive.state.value,
+                verified_at=None if checked.verified_at is None else checked.verified_at.isoformat(),
+                damage=None if checked.fault is None else checked.fault.value,
             )
         if not count and profile is not None and (wanted is None or not _holds_any(opened, profile)):
             raise ProfileNotFound(profile)
@@ -57,12 +61,13 @@ def list_(profile: str | None = None, /, *, type: OnlyType = None, client: Clien
     return OK
 
 
-def _cells(archive: BackupArchive) -> list[str]:
+def _cells(listed: tuple[BackupArchive, LastChecked]) -> list[str]:
+    archive, checked = listed
     return [
         f"{archive.received_at:%Y-%m-%d %H:%M:%S}Z",
         human_size(archive.size_bytes),
         archive.digests.sha256[:12],
-        archive.state.value,
+        archive.state.value if checked.fault is None else f"{archive.state.value} ({checked.fault.value})",
         str(archive.id),
     ]
 

@@ -20,6 +20,7 @@ from ....domain.chains.passed_over import PassedOver
 from ....domain.chains.standing import Standing
 from ....domain.identity.archive_id import ArchiveId, BackupType
 from ....domain.ports.catalog import ListedArchive
+from ....domain.scrubbing.unread import LastChecked
 from ....domain.text.paths import path_text
 from ....domain.text.sizes import human_size
 from ....domain.text.times import rfc3339
@@ -116,6 +117,25 @@ def v1_archive(archive: BackupArchive) -> Archive:
         kind=contents.kind.value if contents else None,
         members=contents.members if contents else None,
         unpacked_size=contents.unpacked_bytes if contents else None,
+    )
+
+
+class ListedArchiveV1(Archive):
+    """
+    An archive in the lists of version 1. *verified_at* is when its bytes were last read and found right, null if they
+    were not since it was received; *damage* is how it showed that they are not, null if they are or that is unknown.
+    """
+
+    verified_at: str | None
+    damage: str | None
+
+
+def v1_listed_archive(archive: BackupArchive, checked: LastChecked) -> ListedArchiveV1:
+    shown = msgspec.structs.asdict(v1_archive(archive))
+    return ListedArchiveV1(
+        **shown,
+        verified_at=None if checked.verified_at is None else rfc3339(checked.verified_at),
+        damage=None if checked.fault is None else checked.fault.value,
     )
 
 

@@ -17,7 +17,9 @@ from starlette.types import Receive, Scope, Send
 from ....domain.archives.archive import ArchiveState, BackupArchive
 from ....domain.errors.archives import ArchiveCorrupt, SnapshotNotFound
 from ....domain.ports.store import ArchiveReader
+from ....domain.scrubbing.unread import LastChecked
 from ....domain.tarkeep_error import TarkeepError
+from ....domain.text.times import rfc3339
 from ...logs import Log
 from .conditional import Representation, http_date, is_not_modified, requested_range
 from .ways_out import in_full
@@ -37,18 +39,27 @@ Source = AbstractContextManager[Iterable[bytes]]
 
 
 async def archive_response(
-    request: Request, archive: BackupArchive, read: ReadBytes, executor: Executor, *, attachment: bool
+    request: Request,
+    archive: BackupArchive,
+    read: ReadBytes,
+    executor: Executor,
+    checked: LastChecked | None = None,
+    *,
+    attachment: bool,
 ) -> Response:
     """
-    Evaluate conditions and range of *request*, open the bytes of *archive*, and answer.
+    Evaluate conditions and range of *request*, open the bytes of *archive*, and answer; say when they were *checked*.
 
     Raises:
         Problem: 412 or 416.
         ArchiveCorrupt: the archive is known to be damaged.
     """
     if archive.state is ArchiveState.DAMAGED:  # before any condition: the content is not available
-        raise ArchiveCorrupt(archive.id)
+        fault = None if checked is None else checked.fault
+        raise ArchiveCorrupt(archive.id, None if fault is None else fault.value)
     headers = {"Repr-Digest": repr_digest(archive.digests.sha256)}
+    if checked is not None and checked.verified_at is not None:
+        headers["Tarkeep-Verified-At"] = rfc3339(checked.verified_at)
     if attachment:
         headers["Content-Disposition"] = attached(archive.id.name)
 

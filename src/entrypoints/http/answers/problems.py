@@ -210,6 +210,8 @@ def _extras(error: TarkeepError) -> dict[str, object]:
     match error:
         case ScopeMissing(needed=needed):
             return {"needed_scopes": list(needed)}
+        case ArchiveCorrupt(fault=str(fault)):
+            return {"damage": fault}
         case OffsetMismatch(offset_bytes=offset):
             return {"upload_offset": offset}
         case TooManyUploads(limit=limit, setting=setting):

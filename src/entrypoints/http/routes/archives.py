@@ -19,8 +19,9 @@ from ....domain.identity.archive_id import ArchiveId, BackupType
 from ....domain.identity.invalid import InvalidName
 from ....domain.identity.naming import ARCHIVE_SUFFIX, check_archive_name, check_profile
 from ....domain.ports.scratch import ScratchFile
+from ....domain.scrubbing.unread import LastChecked
 from ....domain.usecases.receiving.outcome import Received, ReceiveOutcome
-from ..answers.archives import archive_location, link_json, v1_archive, v1_profiles, verdict_json
+from ..answers.archives import archive_location, link_json, v1_archive, v1_listed_archive, v1_profiles, verdict_json
 from ..answers.download import archive_response
 from ..answers.problems import Problem
 from ..answers.sync_report import v1_report, written
@@ -41,6 +42,7 @@ from ..requests.parameters import (
 
 MAX_PAGE = 1000
 BELOW_AN_ARCHIVE = "holds/ID, lock, marks, members, members/PATH, snapshot, suspect or undelete"
+_NEVER = LastChecked()
 
 
 def routes() -> list[GuardedRoute]:
@@ -100,10 +102,15 @@ async def put_archive(request: Request) -> Response:
 async def get_archive(request: Request) -> Response:
     context = Context.of(request)
     id = _requested_id(request)
-    archive: BackupArchive = await context.run(
-        lambda: context.tarkeep.find_archive(id.type, id.name, id.profile, principal=principal_of(request))
+
+    def find() -> tuple[BackupArchive, LastChecked]:
+        found = context.tarkeep.find_archive(id.type, id.name, id.profile, principal=principal_of(request))
+        return found, context.tarkeep.show_checks([id]).get(id, _NEVER)
+
+    archive, checked = await context.run(find)
+    return await archive_response(
+        request, archive, context.tarkeep.read_archive, context.executor, checked, attachment=True
     )
-    return await archive_response(request, archive, context.tarkeep.read_archive, context.executor, attachment=True)
 
 
 async def list_archives(request: Request) -> Response:
@@ -117,10 +124,12 @@ async def list_archives(request: Request) -> Response:
                 profile=profile, type=type, cursor=query.get("cursor"), limit=limit, principal=principal
             )
         )
+        checks = await context.run(lambda: context.tarkeep.show_checks([archive.id for archive in page.archives]))
     except ValueError:
         detail = "cursor is not one that a page gave out; start without one"
         raise Problem(400, "invalid-parameter", detail) from None
-    body = {"archives": [v1_archive(archive) for archive in page.archives], "next_cursor": page.next_cursor}
+    listed = [v1_listed_archive(archive, checks.get(archive.id, _NEVER)) for archive in page.archives]
+    body = {"archives": listed, "next_cursor": page.next_cursor}
     headers = {}
     if page.next_cursor is not None:
         kept = {"profile": profile, "type": type and type.value, "limit": str(limit), "cursor": page.next_cursor}

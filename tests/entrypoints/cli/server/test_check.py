@@ -40,7 +40,7 @@ def test_damage_is_told_with_what_to_do_and_an_exit_code_of_its_own(host: Host) 
 
     first, second, *_ = lines = host.tarkeep("check", "--reserve-bytes", "0", code=13).stdout.splitlines()
 
-    assert first == "red     laptop: 1 archive is damaged: FULL/a.tar.gz"
+    assert first == "red     laptop: 1 archive is damaged: FULL/a.tar.gz (digest)"
     assert second == "        send the same archive again, from wherever there is a copy"
     assert lines[-1] == "2 profiles: 1 red, 1 green"
     assert host.tarkeep("check", "desktop").stdout == "desktop: green\n"

@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 from tarkeep.entrypoints.http.host_door import ServedDoor
@@ -34,6 +35,12 @@ def put(server: LiveServer, profile: str = "laptop") -> dict[str, object]:
         answer = client.put(ARCHIVE.replace("laptop", profile), content=CONTENT).raise_for_status()
         told: dict[str, object] = answer.json()
         return told
+
+
+def listed(client: httpx2.Client) -> tuple[str, str | None, str | None]:
+    """What the list of archives says of the only one."""
+    (archive,) = client.get("/api/v1/archives").json()["archives"]
+    return archive["state"], archive["verified_at"], archive["damage"]
 
 
 @pytest.fixture
@@ -96,10 +103,18 @@ def test_a_damaged_archive_restores_nothing_until_it_is_sent_again(host: Host) -
         assert not client.get("/api/v1/profiles/laptop/points").json()["points"][0]["restorable"]
         refused = client.get(ARCHIVE)
         assert (refused.status_code, refused.json()["code"]) == (500, "archive-corrupt")
+        assert refused.json()["damage"] == "digest"
+        assert listed(client) == ("damaged", None, "digest")
+        assert "FULL/a.tar.gz (digest)" in host.tarkeep("check", code=13).stdout
         put(server)
         assert client.get(ARCHIVE).content == CONTENT
+        assert listed(client) == ("stored", None, None)
         assert client.get("/api/v1/profiles/laptop/points").json()["points"][0]["restorable"]
         assert host.tarkeep("scrub").stdout == "1 archive read again\n"
+        state, verified_at, damage = listed(client)
+        assert (state, damage) == ("stored", None)
+        assert verified_at is not None
+        assert client.head(ARCHIVE).headers["Tarkeep-Verified-At"] == verified_at
 
 
 def test_after_a_kill_the_next_server_goes_on_with_what_was_not_read(host: Host) -> None:
