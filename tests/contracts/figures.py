@@ -13,8 +13,10 @@ from tarkeep.domain.chains.link import Evidence, Link
 from tarkeep.domain.chains.neighbours import Asked
 from tarkeep.domain.chains.standing import Fidelity, Obstacle, ObstacleKind, Standing
 from tarkeep.domain.comparing.fit import Completeness
+from tarkeep.domain.drills.drill import Drill, DrillKind, DrillOutcome, DrillReport, DrillWay
 from tarkeep.domain.identity.archive_id import ArchiveId
 from tarkeep.domain.ports.catalog import Catalog
+from tarkeep.domain.ports.upkeep.drills import DrillTable
 from tarkeep.domain.ports.upkeep.figures import Figures, Tally
 from tarkeep.domain.ports.upkeep.scrubs import ScrubTable
 from tarkeep.domain.watching.figures import ProfileFigures
@@ -38,6 +40,10 @@ class FiguresContract:
 
     @pytest.fixture
     def table(self, catalog: Catalog) -> ScrubTable:
+        raise NotImplementedError
+
+    @pytest.fixture
+    def drills(self, catalog: Catalog) -> DrillTable:
         raise NotImplementedError
 
     @pytest.fixture
@@ -145,6 +151,41 @@ class FiguresContract:
         catalog.adopt([archive])
         catalog.mark(archive.id, ArchiveState.DAMAGED)
         assert self._only(figures).known_right_at is None
+
+    def test_the_last_drill_that_was_equal_counts(self, catalog: Catalog, drills: DrillTable, figures: Figures) -> None:
+        """One that was different or is under way changes nothing, nor does a rehearsal; a part is not a whole point."""
+        archive = make_archive()
+        catalog.adopt([archive])
+        assert (self._only(figures).drilled_at, self._only(figures).restore_seconds) == (None, None)
+        for number, (kind, outcome, folders) in enumerate(
+            (
+                (DrillKind.DRILL, DrillOutcome.EQUAL, ()),
+                (DrillKind.DRILL, DrillOutcome.DIFFERENT, ()),
+                (DrillKind.REHEARSAL, DrillOutcome.EQUAL, ()),
+                (DrillKind.DRILL, DrillOutcome.OPEN, ()),
+            )
+        ):
+            self._drilled(drills, archive.id, number, kind, outcome, folders)
+        whole = self._only(figures)
+        self._drilled(drills, archive.id, 9, DrillKind.DRILL, DrillOutcome.EQUAL, (b"a",))
+        part = self._only(figures)
+
+        assert (whole.drilled_at, whole.restore_seconds) == (NOON, 2.5)
+        assert (part.drilled_at, part.restore_seconds) == (NOON + DAY * 9, None)
+
+    @staticmethod
+    def _drilled(
+        table: DrillTable,
+        point: ArchiveId,
+        day: int,
+        kind: DrillKind,
+        outcome: DrillOutcome,
+        folders: tuple[bytes, ...],
+    ) -> None:
+        begun = Drill(f"d{day}", kind, point, 0, DrillWay.PLAN, (), NOON, folders=folders)
+        table.begin(begun)
+        if outcome is not DrillOutcome.OPEN:
+            table.end(begun.ended(outcome, NOON + DAY * day, DrillReport(seconds=2.5)))
 
     @staticmethod
     def _only(figures: Figures) -> ProfileFigures:

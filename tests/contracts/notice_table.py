@@ -115,6 +115,19 @@ class NoticeTableContract:
         found = table.channels()["ops"]
         assert (found.delivered, found.waiting, found.is_failing) == (delivered, 0, False)
 
+    def test_what_waits_after_a_try_in_vain_is_known(self, table: NoticeTable) -> None:
+        """The oldest such; it is no more once it was delivered."""
+        tried = [
+            evolve(notice(id), created_at=NOON + MINUTE * at).failed("it is away", NOON + DAY)
+            for id, at in (("n2", 2), ("n1", 1))
+        ]
+        put(table, ALERT, notices=(notice("n3"), *tried, notice("n4", channel="mail")))
+        found = table.channels()
+        assert (found["ops"].in_vain, found["ops"].waiting, found["mail"].in_vain) == (tried[1], 3, None)
+
+        put(table, notices=(tried[1].delivered(NOON + DAY),))
+        assert table.channels()["ops"].in_vain == tried[0]
+
     def test_a_test_says_nothing_of_a_channel(self, table: NoticeTable) -> None:
         put(table, notices=(evolve(notice(about=()), kind=NoticeKind.TEST).delivered(NOON),))
         assert table.channels() == {}

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from tarkeep.adapters.memory.catalog import MemoryCatalog
+from tarkeep.adapters.memory.upkeep.drill_table import MemoryDrillTable
 from tarkeep.adapters.memory.upkeep.figures import MemoryFigures
 from tarkeep.adapters.memory.upkeep.scrub_table import MemoryScrubTable
 from tarkeep.adapters.process.upkeep.tally import ProcessTally
 from tarkeep.adapters.sql.catalog import SqlCatalog
+from tarkeep.adapters.sql.upkeep.drill_rows import SqlDrillTable
 from tarkeep.adapters.sql.upkeep.figure_rows import SqlFigures
 from tarkeep.adapters.sql.upkeep.scrub_rows import SqlScrubTable
 from tests.contracts.figures import FiguresContract, TallyContract
@@ -28,6 +30,10 @@ class TestMemoryFigures(FiguresContract):
         return catalog.scrubs
 
     @pytest.fixture
+    def drills(self, catalog: MemoryCatalog) -> MemoryDrillTable:
+        return catalog.drills
+
+    @pytest.fixture
     def figures(self, catalog: MemoryCatalog) -> MemoryFigures:
         return catalog.figures
 
@@ -41,6 +47,10 @@ class TestSqlFigures(FiguresContract):
     @pytest.fixture
     def table(self, catalog: SqlCatalog) -> SqlScrubTable:
         return catalog.scrubs
+
+    @pytest.fixture
+    def drills(self, catalog: SqlCatalog) -> SqlDrillTable:
+        return catalog.drills
 
     @pytest.fixture
     def figures(self, catalog: SqlCatalog) -> SqlFigures:

@@ -16,16 +16,18 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from attrs import define
+from attrs import define, evolve
 
 from tarkeep.adapters.gnu_tar.members import TarMembers
 from tarkeep.adapters.http.connection import HttpConnection
 from tarkeep.adapters.http.drills import HttpDrills
 from tarkeep.adapters.local.drill_room import SandboxedRoom
 from tarkeep.adapters.process.hashing import HashlibHasher
-from tarkeep.domain.client.drills.run_drill import RunDrill
-from tarkeep.domain.client.ports.drilling import DrillVerdict
+from tarkeep.domain.client.drills.run_drill import ONCE, DrillWatch, RunDrill
+from tarkeep.domain.client.ports.drilling import DrillVerdict, DueDrill
+from tarkeep.domain.client.retrying import Retrying
 from tarkeep.domain.drills.manifest import ManifestLine
+from tarkeep.domain.errors.client import Refused, ServerUnreachable
 from tarkeep.domain.identity.archive_id import BackupType
 from tests.support.archives import make_targz
 from tests.support.harm import flip
@@ -294,3 +296,29 @@ def test_a_large_tree_is_restored_in_part(tmp_path: Path, scratch: Path) -> None
             share = told["share"]
             assert isinstance(share, float)
             assert 0 < share <= 250 / 600
+
+
+def test_a_server_that_starts_is_waited_for(scratch: Path) -> None:
+    """Connections that are refused, and a server that is not ready, are tried again, as by the other commands."""
+    waited: list[float] = []
+
+    class Starting(HttpDrills):
+        def due(self, profile: str | None = None) -> DueDrill | None:
+            if not waited:
+                raise ServerUnreachable("there", "connection refused", is_unreachable=True)
+            if len(waited) == 1:
+                raise Refused("starting", "the server starts", is_transient=True, pause_seconds=3.0)
+            return None
+
+    told: list[str] = []
+    watch = DrillWatch(retries=lambda error, _pause: told.append(str(error)))
+    with closing(HttpConnection("http://127.0.0.1:1")) as connection:
+        room = SandboxedRoom(scratch, "bwrap")
+        retrying = Retrying(2, waited.append, lambda: 0.5)
+        drill = RunDrill(Starting(connection), room, TarMembers(), HashlibHasher(), time.monotonic, retrying)
+
+        assert drill(None, watch) is None
+        assert (waited, len(told)) == ([1.0, 3.0], 2)
+        waited.clear()
+        with pytest.raises(ServerUnreachable):
+            evolve(drill, retrying=ONCE)()

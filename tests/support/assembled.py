@@ -15,6 +15,7 @@ from tarkeep.adapters.filesystem.seek_indexes import MemorySeekIndexes
 from tarkeep.adapters.memory.catalog import MemoryCatalog
 from tarkeep.adapters.memory.member_records import MemoryMemberRecords
 from tarkeep.adapters.memory.store import MemoryArchiveStore
+from tarkeep.adapters.memory.upkeep.drill_table import MemoryDrillTable
 from tarkeep.adapters.memory.upkeep.evidence_log import MemoryEvidenceLog
 from tarkeep.adapters.memory.upkeep.figures import MemoryFigures
 from tarkeep.adapters.memory.upkeep.scrub_table import MemoryScrubTable
@@ -122,7 +123,11 @@ def assembled(
 
 def figures_of(catalog: Catalog) -> Figures:
     """The figures of *catalog*; of one that is broken or watched, as one in memory has them."""
-    return catalog.figures if isinstance(catalog, MemoryCatalog) else MemoryFigures(catalog, MemoryScrubTable(list))
+    return (
+        catalog.figures
+        if isinstance(catalog, MemoryCatalog)
+        else MemoryFigures(catalog, MemoryScrubTable(list), MemoryDrillTable())
+    )
 
 
 @define

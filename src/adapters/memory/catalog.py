@@ -35,6 +35,7 @@ from ...domain.scrubbing.findings import Fault
 from ..cursors import after_identity, after_time, read_identity, read_time
 from .entries import Entries, identity_key
 from .links import MemoryLinks
+from .upkeep.arrival_table import MemoryArrivalTable
 from .upkeep.drill_table import MemoryDrillTable
 from .upkeep.figures import MemoryFigures
 from .upkeep.job_table import MemoryJobTable
@@ -56,12 +57,13 @@ class MemoryCatalog(MemoryLinks):
         self._claims: dict[ArchiveId, BackupArchive] = {}
         self._entries = Entries()
         self._broken: dict[str, dict[ArchiveId, datetime]] = {}
+        self.arrived = MemoryArrivalTable()
         self.jobs = MemoryJobTable()
         self.scrubs = scrubs = MemoryScrubTable(self._every_entry)
-        self.figures = MemoryFigures(self, scrubs)
         self.notices = MemoryNoticeTable()
         self.statuses = MemoryStatusTable(self._versions)
-        self.drills = MemoryDrillTable()
+        self.drills = drills = MemoryDrillTable()
+        self.figures = MemoryFigures(self, scrubs, drills)
 
     def claim(self, archive: BackupArchive) -> ClaimOutcome:
         with self._lock:
@@ -78,6 +80,7 @@ class MemoryCatalog(MemoryLinks):
                 raise ArchiveNotFound(str(archive.id))
             self._entries.add(archive)
             self._changed(archive)
+            self.arrived.came([archive])
 
     def release(self, id: ArchiveId) -> None:
         with self._lock:
@@ -92,6 +95,7 @@ class MemoryCatalog(MemoryLinks):
             entered = _enter(self._entries, archives, taken=self._claims)
             for archive in entered:
                 self._changed(archive)
+            self.arrived.came(entered)
             return len(entered)
 
     def replace(self, archives: Iterable[BackupArchive]) -> int:
@@ -102,6 +106,7 @@ class MemoryCatalog(MemoryLinks):
             self._entries, self._claims, self._linked, self._broken = entries, {}, {}, {}
             for archive in entered:
                 self._changed(archive)
+            self.arrived.are(entered)
         return len(entered)
 
     def is_sound(self) -> bool:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import smtplib
+import socket
 import ssl
+import time
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
@@ -13,6 +15,7 @@ from attrs import frozen
 from ...domain.errors.notices import NotDelivered
 from ...domain.notices.message import Message
 from ...domain.text.paths import printable
+from .pinned_http import connected
 
 SECONDS = 20.0
 
@@ -64,8 +67,8 @@ class MailChannel:
 
     def _connected(self, context: ssl.SSLContext) -> smtplib.SMTP:
         if self.security == "tls":
-            return smtplib.SMTP_SSL(self.host, self.port, timeout=self.seconds, context=context)
-        return smtplib.SMTP(self.host, self.port, timeout=self.seconds)
+            return _ResolvedTls(self.host, self.port, timeout=self.seconds, context=context)
+        return _Resolved(self.host, self.port, timeout=self.seconds)
 
     def _mail(self, message: Message) -> EmailMessage:
         mail = EmailMessage()
@@ -77,3 +80,16 @@ class MailChannel:
         mail["Auto-Submitted"] = "auto-generated"
         mail.set_content(message.text + "\n")
         return mail
+
+
+class _Resolved(smtplib.SMTP):
+    """The library's client; resolving the name is part of its time, too."""
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        found = connected(host, port, allow_private=True, deadline=time.monotonic() + timeout)
+        found.settimeout(timeout)
+        return found
+
+
+class _ResolvedTls(smtplib.SMTP_SSL, _Resolved):
+    """The same over TLS from the first byte on."""

@@ -15,11 +15,15 @@ import time
 from collections.abc import Mapping
 from contextlib import closing, suppress
 from http.client import HTTPConnection, HTTPException, HTTPResponse
+from queue import Empty, SimpleQueue
+from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 from ...domain.errors.notices import NotDelivered
 
 SECONDS = 5.0
+
+_Address: TypeAlias = tuple[Any, Any, int, str, Any]
 
 
 def send(
@@ -40,16 +44,16 @@ def send(
     parts = urlsplit(url)
     host, is_secure = parts.hostname or "", parts.scheme == "https"
     deadline = time.monotonic() + seconds
-    connected = _connected(host, parts.port or (443 if is_secure else 80), allow_private, deadline)
+    plain = connected(host, parts.port or (443 if is_secure else 80), allow_private, deadline)
     # a socket's own timeout begins anew with each byte; this one ends the whole exchange
-    ended, used = threading.Event(), [connected]
+    ended, used = threading.Event(), [plain]
     timer = threading.Timer(max(0.0, deadline - time.monotonic()), _cut, (used, ended))
     timer.daemon = True
     timer.start()
     try:
         if is_secure:
             secured = (context or ssl.create_default_context()).wrap_socket(
-                connected, server_hostname=host, do_handshake_on_connect=False
+                plain, server_hostname=host, do_handshake_on_connect=False
             )
             used.append(secured)  # the first one has given its descriptor away
             secured.do_handshake()
@@ -84,11 +88,34 @@ def _check(answer: HTTPResponse) -> None:
     raise ValueError(f"it answered {answer.status}")
 
 
-def _connected(host: str, port: int, allow_private: bool, deadline: float) -> socket.socket:
+def _resolved(host: str, port: int, deadline: float) -> list[_Address]:
+    """Ask in a thread of its own: the resolver of the system takes as long as it likes, and cannot be told to end."""
+    answers = SimpleQueue[list[_Address] | OSError | UnicodeError]()
+
+    def ask() -> None:
+        try:
+            answers.put(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except (OSError, UnicodeError) as error:
+            answers.put(error)
+
+    threading.Thread(target=ask, name="resolver", daemon=True).start()
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise NotDelivered(f"{host} cannot be resolved: {_reason(error)}") from None
+        answer = answers.get(timeout=max(0.0, deadline - time.monotonic()))
+    except Empty:
+        raise NotDelivered(f"{host} was not resolved in time: the name servers do not answer") from None
+    if isinstance(answer, list):
+        return answer
+    raise NotDelivered(f"{host} cannot be resolved: {_reason(answer)}") from None
+
+
+def connected(host: str, port: int, allow_private: bool, deadline: float) -> socket.socket:
+    """
+    A connection to one of the addresses of *host*, made before *deadline*, on the clock of `time.monotonic`.
+
+    Raises:
+        NotDelivered: there is none, or an address is private and *allow_private* is false.
+    """
+    found = _resolved(host, port, deadline)
     for *_, place in found:
         if not allow_private and not _is_public(str(place[0])):
             raise NotDelivered(

@@ -37,6 +37,7 @@ from ...domain.ports.catalog import (
 )
 from ...domain.retention.arrival import Arrival
 from ...domain.scrubbing.findings import Fault
+from .counts import SqlCounts
 from .engine import EXCLUSIVE, Writer, connect, reading, translated, use_log
 from .entry import entry_of
 from .inventories import SqlInventories
@@ -67,17 +68,17 @@ from .queries import (
     those,
 )
 from .removals import SqlRemovals
-from .rows import TYPES, Values, archive_of, as_written, identity, may_exist, sought, time_of, values_of
+from .rows import TYPES, Values, archive_of, as_written, identity, may_exist, microseconds, sought, time_of, values_of
 from .schema import (
     EVERYBODY,
     HEAD,
     archives,
     current_revision,
-    totals,
     upgrade,
 )
 from .shared_transactions import SharedTransactions
 from .statements import Statements, Transaction
+from .upkeep.arrival_rows import SqlArrivalTable
 from .upkeep.drill_rows import SqlDrillTable
 from .upkeep.figure_rows import SqlFigures
 from .upkeep.job_rows import SqlJobTable
@@ -90,7 +91,7 @@ _Rows: TypeAlias = Sequence[tuple[Any, ...]]
 _Result = TypeVar("_Result")
 
 _AT_ONCE = 10_000  # rows handed to the driver in one call: enough to make its overhead small, and a few MB
-_START = (-(2**63), 0)
+_RECEIVED_US = 2  # in the rest of a row of `ENTERED`
 
 
 class SqlCatalog(SqlLinks, SqlRemovals):
@@ -122,14 +123,8 @@ class SqlCatalog(SqlLinks, SqlRemovals):
         upsert = sqlite.insert if engine.dialect.name == "sqlite" else postgresql.insert
         # inline: the row's number is not needed
         self._enter_if_new = upsert(archives).on_conflict_do_nothing().inline()
-        counted = upsert(totals).inline()
-        self._add_to_totals = counted.on_conflict_do_update(
-            index_elements=[totals.c.profile, totals.c.type],
-            set_={
-                totals.c.archives: totals.c.archives + counted.excluded.archives,
-                totals.c.size_bytes: totals.c.size_bytes + counted.excluded.size_bytes,
-            },
-        )
+        self._counts = SqlCounts(engine.dialect.name)
+        self.arrived = SqlArrivalTable(self._all, engine.dialect.name)
 
     @classmethod
     def open(cls, url: str, *, busy_seconds: float = 5.0) -> SqlCatalog:
@@ -172,8 +167,9 @@ class SqlCatalog(SqlLinks, SqlRemovals):
                 raise ArchiveNotFound(str(archive.id))
             ((seq,),) = confirmed
             self._links.came(transaction, [change_of(seq, archive)])
+            self.arrived.came(transaction, [_came(archive)])
             if archive.state is not ArchiveState.TRASHED:
-                self._count(transaction, archive.id.profile, archive.id.type.value, 1, archive.size_bytes)
+                self._counts.count(transaction, archive.id.profile, archive.id.type.value, 1, archive.size_bytes)
 
         self._write(turn_into_entry)
 
@@ -186,13 +182,15 @@ class SqlCatalog(SqlLinks, SqlRemovals):
     def adopt(self, archives: Sequence[BackupArchive]) -> int:
         rows = [values_of(archive, claimed=False) for archive in archives]
         with self._writing_alone() as transaction:
-            return self._enter(transaction, iter(rows))
+            return self._enter(transaction, iter(rows), is_arrival=True)
 
     def replace(self, archives: Iterable[BackupArchive]) -> int:
         with self._writing_alone() as transaction:
             for forget in FORGET_EVERYTHING:
                 transaction.run(forget, {})
-            return self._enter(transaction, (values_of(archive, claimed=False) for archive in archives))
+            entered = self._enter(transaction, (values_of(one, claimed=False) for one in archives), is_arrival=False)
+            self.arrived.are(transaction)
+            return entered
 
     def is_sound(self) -> bool:
         if self._engine.dialect.name == "sqlite":  # PostgreSQL verifies its pages itself
@@ -309,7 +307,7 @@ class SqlCatalog(SqlLinks, SqlRemovals):
         self._links.changed(transaction, change_of(seq, evolve(was, state=state)))
         change = (state is not ArchiveState.TRASHED) - (was.state is not ArchiveState.TRASHED)
         if change:
-            self._count(transaction, id.profile, id.type.value, change, change * was.size_bytes)
+            self._counts.count(transaction, id.profile, id.type.value, change, change * was.size_bytes)
         return was
 
     def note_snapshot(self, id: ArchiveId, sha256: str | None) -> None:
@@ -372,29 +370,28 @@ class SqlCatalog(SqlLinks, SqlRemovals):
                     upgrade(connection)
         use_log(self._engine)
 
-    def _enter(self, transaction: Transaction, rows: Iterator[Values]) -> int:
+    def _enter(self, transaction: Transaction, rows: Iterator[Values], *, is_arrival: bool) -> int:
         new = 0
         # New rows are those numbered above all earlier ones: this is the only writer.
         ((last,),) = transaction.rows(LAST_SEQ, {})
         while some := list(islice(rows, _AT_ONCE)):
             transaction.run_each(self._enter_if_new, some)
             sums: dict[tuple[str, str], tuple[int, int]] = {}
-            changes = []
+            changes, came = [], []
             for seq, profile, type, size_bytes, state, *row in transaction.rows(ENTERED, {"last": last}):
                 new += 1
                 last = max(last, seq)
+                came.append((profile, type, size_bytes, row[_RECEIVED_US]))
                 changes.append(change_of_row(seq, profile, type, state, *row))
                 if state != ArchiveState.TRASHED.value:
                     count, total = sums.get((profile, type), (0, 0))
                     sums[profile, type] = count + 1, total + size_bytes
             self._links.came(transaction, changes)
+            self.arrived.came(transaction, came if is_arrival else ())
             for (profile, type), (count, total) in sorted(sums.items()):
-                self._count(transaction, profile, type, count, total)
+                self._counts.count(transaction, profile, type, count, total)
         return new
 
-    def _count(self, transaction: Transaction, profile: str, type: str, count: int, size_bytes: int) -> None:
-        rows: list[Values] = [
-            {"profile": whose, "type": type, "archives": count, "size_bytes": size_bytes}
-            for whose in (profile, EVERYBODY)
-        ]
-        transaction.run_each(self._add_to_totals, rows)
+
+def _came(archive: BackupArchive) -> tuple[str, str, int, int]:
+    return archive.id.profile, archive.id.type.value, archive.size_bytes, microseconds(archive.received_at)

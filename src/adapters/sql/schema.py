@@ -1,5 +1,5 @@
 """
-The tables of the SQL catalog, and the upgrade of a database to them.
+The tables of the SQL catalog, all in one file, and the upgrade of a database to them.
 
 An empty database gets the tables as defined here; the migrations change an older one, and tests check that both give
 the same. So Alembic, whose import costs 7 MiB and more time than the rest of opening, is only needed for a change.
@@ -32,7 +32,7 @@ from sqlalchemy import (
 
 from ...domain.errors.settings import FormatUnknown
 
-HEAD = "0017"
+HEAD = "0018"
 """The newest revision among the migrations."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -329,6 +329,19 @@ drills = Table(
 """Restore drills and rehearsals. `FORGET_EVERYTHING` leaves them, too."""
 
 Index("drills_of_profile", drills.c.profile, drills.c.kind, drills.c.number)
+
+arrivals = Table(
+    "arrivals",
+    METADATA,
+    Column("profile", _words, primary_key=True),
+    Column("day", BigInteger, primary_key=True, autoincrement=False),  # since the epoch, in UTC
+    Column("type", _words, primary_key=True),
+    Column("archives", BigInteger, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+)
+"""What came on each day, whether it is still there or not. `FORGET_EVERYTHING` leaves it, too."""
+
+Index("arrivals_of_all", arrivals.c.day)
 
 totals = Table(
     "totals",

@@ -16,7 +16,8 @@ class ProfileFigures:
     *version* changes whenever an archive of the profile is added, removed or changed (see `LinkState`). *received_at*
     is the newest receipt, *restorable_at* the newest one of an archive that restores, which needs *chain_archives*;
     both are None if none is known to restore. *known_right_at*: every archive that is not damaged was found right then
-    or later, or received then or later; None if all are damaged.
+    or later, or received then or later; None if all are damaged. *drilled_at* is when the last restore drill ended that
+    found everything equal, *restore_seconds* how long it took to restore the whole point; None if it restored a part.
     """
 
     profile: str
@@ -28,6 +29,8 @@ class ProfileFigures:
     restorable_at: datetime | None = None
     chain_archives: int | None = None
     known_right_at: datetime | None = None
+    drilled_at: datetime | None = None
+    restore_seconds: float | None = None
 
 
 @frozen

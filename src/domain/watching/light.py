@@ -40,6 +40,7 @@ class ConcernKind(Enum):
     DRILL_DIFFERENT = "drill-different"
     DRILL_BEHIND = "drill-behind"
     UNDELIVERED = "undelivered"
+    NOTICES_WAIT = "notices-wait"
 
 
 @frozen

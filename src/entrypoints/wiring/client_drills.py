@@ -22,4 +22,4 @@ def run_drill(client: Client, scratch: Path, sandbox: str) -> RunDrill:
     from ...adapters.local.drill_room import SandboxedRoom
 
     room = SandboxedRoom(scratch, sandbox)
-    return RunDrill(HttpDrills(client.connection), room, TarMembers(), client.hasher, time.monotonic)
+    return RunDrill(HttpDrills(client.connection), room, TarMembers(), client.hasher, time.monotonic, client.retrying)

@@ -7,6 +7,7 @@ import email.policy
 import socket
 import ssl
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -77,6 +78,22 @@ def test_a_name_is_resolved_once(monkeypatch: pytest.MonkeyPatch) -> None:
         webhook(f"http://hooks.example.org:{port}/x").deliver(MESSAGE)
         assert asked == ["hooks.example.org"]
         assert hook.came[0].headers["Host"] == f"hooks.example.org:{port}"
+
+
+def test_a_name_server_that_does_not_answer_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither by a webhook nor by mail."""
+    answered = threading.Event()
+
+    def resolve(*_arguments: object, **_options: object) -> list[object]:
+        answered.wait(60)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    by_mail = MailChannel("there.example", 25, "a@example.org", ("b@example.org",), "none", seconds=0.1)
+    for channel in (webhook("http://there.example/", seconds=0.1), by_mail):
+        with pytest.raises(NotDelivered, match=r"there\.example was not resolved in time"):
+            channel.deliver(MESSAGE)
+    answered.set()
 
 
 def test_it_is_signed_over_time_and_body() -> None:

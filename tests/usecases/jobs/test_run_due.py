@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from attrs import define, field
@@ -481,6 +482,36 @@ def test_others_run_in_between_while_a_job_gives_way() -> None:
         "prune": RunOutcome.DONE,
         "scrub": RunOutcome.DONE,
     }
+
+
+def test_frequent_jobs_run_in_between_while_any_job_does() -> None:
+    """So a night of pruning keeps nobody from being told; a frequent one is not interrupted itself."""
+    order: list[str] = []
+    clock = FixedClock()
+
+    def work(name: str, go_on: GoOn) -> JobReport:
+        order.append(name)
+        for _ in range(2):
+            clock.advance(DAY)
+            assert go_on()
+        order.append(f"{name} ends")
+        return DONE
+
+    timing = Timing("0 4 * * *", "UTC", AtFour())
+    jobs = tuple(
+        Job(name, partial(work, name), timing, is_frequent=name == "watch") for name in ("watch", "prune", "purge")
+    )
+    run_due = RunDueJobs(jobs, MemoryJobTable(), clock)
+    run_due(lambda: True, lambda run, error: None)
+    clock.advance(DAY)
+    run_due(lambda: True, lambda run, error: None)
+
+    watched = ["watch", "watch ends"]
+    assert order == [
+        *watched,
+        *("prune", *watched, *watched, "prune ends"),
+        *("purge", *watched, *watched, "purge ends"),
+    ]
 
 
 def test_a_job_that_does_not_give_way_is_alone() -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
 from tarkeep.adapters.cron_lines import CronsimLines
 from tarkeep.domain.archives.archive import ArchiveState
+from tarkeep.domain.errors.notices import NotDelivered
 from tarkeep.domain.notices.event import Event
 from tarkeep.domain.notices.notice import NoticeKind
 from tarkeep.domain.notices.routes import Digest, Route
 from tarkeep.domain.profiles.expectation import Cadence, Expectation
 from tarkeep.domain.profiles.span import Span
+from tarkeep.domain.usecases.notices.heartbeat import Beat
+from tarkeep.domain.usecases.watching.watch import WATCH
 from tarkeep.domain.watching.light import ConcernKind, Light
 from tests.support.archives import NOON
 from tests.support.assembled import Crash, Fuse
@@ -122,6 +126,12 @@ def test_what_is_not_taken_is_tried_again_and_given_up_after_three_days() -> Non
     break_it(watched)
     tries = 0
     start = watched.clock.now()
+    watched.look(MINUTE)
+    (concern,) = watched.tarkeep.check_server()
+    assert (concern.kind, concern.light) == (ConcernKind.NOTICES_WAIT, Light.YELLOW)
+    assert concern.text.endswith("was tried 1 time, at last: it is away")
+    events = {alert.key.event for alert in watched.catalog.notices.running()}
+    assert events == {Event.DAMAGED, Event.UNRESTORABLE}  # nobody is told of the channel yet
     while not watched.catalog.notices.channels().get(OPS) or not watched.catalog.notices.channels()[OPS].given_up:
         watched.look(MINUTE)
         tries += 1
@@ -138,6 +148,36 @@ def test_what_is_not_taken_is_tried_again_and_given_up_after_three_days() -> Non
     watched.look()
     watched.look()
     assert watched.told() == []  # nobody was told that it began
+
+
+def test_the_heartbeat_is_called_while_jobs_keep_time() -> None:
+    """Not before the first look, once a minute, and no longer once the job watch stands still."""
+    calls: list[datetime] = []
+    watched = Watched()
+    beat = Beat(lambda: calls.append(watched.clock.now()), watched.catalog.jobs, watched.clock, WATCH)
+    assert (beat(), calls) == ("", [])
+    watched.look()
+    for _ in range(6):
+        watched.look()
+        assert beat() == ""
+    assert [later - earlier for earlier, later in pairwise(calls)] == [MINUTE, MINUTE]
+
+    calls.clear()
+    for _ in range(10):  # nothing looks
+        watched.clock.advance(MINUTE)
+        beat()
+    assert len(calls) < 5
+    assert watched.clock.now() - calls[-1] >= 5 * MINUTE
+
+
+def test_an_address_that_is_not_reached_is_told() -> None:
+    def fail() -> None:
+        raise NotDelivered("it is away")
+
+    watched = Watched()
+    watched.look()
+    watched.look()
+    assert Beat(fail, watched.catalog.jobs, watched.clock, WATCH)() == "heartbeat_url was not reached: it is away"
 
 
 def test_what_is_over_before_it_was_delivered_is_told_with_its_end() -> None:

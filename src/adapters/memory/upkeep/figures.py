@@ -10,6 +10,8 @@ from attrs import frozen
 from ....domain.archives.archive import ArchiveState
 from ....domain.archives.totals import Totals
 from ....domain.chains.kept_links import KeptLinks
+from ....domain.drills.drill import Drill, DrillKind
+from ....domain.ports.upkeep.drills import DrillTable
 from ....domain.ports.upkeep.scrubs import ScrubTable
 from ....domain.watching.figures import ProfileFigures
 
@@ -26,9 +28,11 @@ class MemoryFigures:
 
     _catalog: _Counted
     _scrubs: ScrubTable
+    _drills: DrillTable
 
     def of_profiles(self) -> list[ProfileFigures]:
-        return [self._of(profile) for profile in self._profiles()]
+        drilled = self._drills.latest(DrillKind.DRILL, equal_only=True)
+        return [self._of(profile, drilled.get(profile)) for profile in self._profiles()]
 
     def unsettled(self, limit: int) -> list[str]:
         states = ((profile, self._catalog.link_state(profile)) for profile in self._profiles())
@@ -37,7 +41,7 @@ class MemoryFigures:
     def _profiles(self) -> Iterable[str]:
         return sorted({row.profile for row in self._catalog.totals()})
 
-    def _of(self, profile: str) -> ProfileFigures:
+    def _of(self, profile: str, drilled: Drill | None) -> ProfileFigures:
         places = self._catalog.places(profile, limit=_ALL).places
         archives = [place.archive for place in places]
         restorable = max(
@@ -57,4 +61,6 @@ class MemoryFigures:
             None if restorable is None else restorable.archive.received_at,
             None if standing is None else standing.length,
             min((self._scrubs.find(archive.id).known_right_at for archive in right), default=None),
+            None if drilled is None else drilled.ended_at,
+            None if drilled is None or drilled.folders else drilled.report.seconds,
         )

@@ -61,6 +61,11 @@ class MemoryNoticeTable:
                 _last(its, NoticeOutcome.DELIVERED),
                 _last(its, NoticeOutcome.UNDELIVERED),
                 sum(one.outcome is NoticeOutcome.WAITING for one in its),
+                min(
+                    (one for one in its if one.outcome is NoticeOutcome.WAITING and one.tries),
+                    key=lambda one: (one.created_at, one.id),
+                    default=None,
+                ),
             )
         return found
 

@@ -72,6 +72,9 @@ class SqlNoticeTable:
     def channels(self) -> dict[str, ChannelRecord]:
         found: dict[str, ChannelRecord] = {}
         waiting = {channel: int(count) for channel, count in self._all(_WAITING, {})}
+        in_vain: dict[str, Notice] = {}
+        for notice in self._notices(_IN_VAIN, {}) if waiting else ():
+            in_vain.setdefault(notice.channel, notice)
         newest: dict[tuple[str, NoticeOutcome], Notice] = {}
         for notice in self._notices(_ENDED, {}):
             newest[notice.channel, notice.outcome] = notice
@@ -80,6 +83,7 @@ class SqlNoticeTable:
                 newest.get((channel, NoticeOutcome.DELIVERED)),
                 newest.get((channel, NoticeOutcome.UNDELIVERED)),
                 waiting.get(channel, 0),
+                in_vain.get(channel),
             )
         return found
 
@@ -269,6 +273,7 @@ _DUE = (
 )
 _is_no_test = _o.kind != literal(NoticeKind.TEST.value)
 _WAITING = select(_o.channel, func.count()).where(_waits, _is_no_test).group_by(_o.channel)
+_IN_VAIN = select(*_NOTICE).where(_waits, _is_no_test, _o.tries > literal(0)).order_by(_o.created_us, _o.id)
 _RECENT = (
     select(_o.channel, _o.created_us, _o.about)
     .where(_o.kind == bindparam("kind"), _o.created_us > bindparam("since"))

@@ -8,6 +8,7 @@ twice, once with one byte changed, and both results must be judged right.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
 from attrs import define, frozen
 
@@ -19,6 +20,7 @@ from ...tarkeep_error import TarkeepError
 from ...uploads import ChecksumAlgorithm
 from ..ports.drilling import DrillRoom, DrillVerdict, DueDrill, RemoteDrills, RestoredAs
 from ..ports.extracting import Members
+from ..retrying import Notice, Retrying
 
 _TRIAL_SECONDS = 60.0
 _MOST_SAID = 50
@@ -26,21 +28,32 @@ _MOST_SAID = 50
 
 @frozen
 class DrillWatch:
-    """Told what is done: *sees* once a changed byte was found, *begins* with what is restored."""
+    """
+    Told what is done: *sees* once a changed byte was found, *begins* with what is restored, *retries* before each time
+    that the server is asked again.
+    """
 
     sees: Callable[[], None] = lambda: None
     begins: Callable[[DueDrill], None] = lambda _drill: None
+    retries: Notice = lambda _error, _pause: None
+
+
+ONCE = Retrying(0, lambda _seconds: None, lambda: 0.0)
 
 
 @frozen
 class RunDrill:
-    """Run a drill."""
+    """
+    Run a drill. A server that is not there for a moment, when it is asked for work or for an archive, is asked again; a
+    report is sent once, since it ends the drill.
+    """
 
     drills: RemoteDrills
     room: DrillRoom
     members: Members
     hasher: Hasher
     seconds: Callable[[], float]
+    retrying: Retrying = ONCE
 
     def __call__(self, profile: str | None = None, watch: DrillWatch | None = None) -> DrillVerdict | None:
         """
@@ -55,11 +68,11 @@ class RunDrill:
         with self.room.opened():
             self._try_out()
             watch.sees()
-            due = self.drills.due(profile)
+            due = self.retrying(lambda: self.drills.due(profile), on_retry=watch.retries)
             if due is None:
                 return None
             watch.begins(due)
-            restored = self._restored(due)
+            restored = self._restored(due, watch.retries)
             return self.drills.report(due, restored, () if restored.error else self.room.lines())
 
     def _try_out(self) -> None:
@@ -83,11 +96,11 @@ class RunDrill:
                 named = "nothing was there" if first is None else f"{first.path.decode(errors='replace')} {first.what}"
                 raise DrillBlind(f"a small chain made for the purpose does not restore right: {named}")
 
-    def _restored(self, due: DueDrill) -> RestoredAs:
+    def _restored(self, due: DueDrill, retries: Notice) -> RestoredAs:
         pace, said = _Pace(self.seconds, due.minutes * 60.0), list[str]()
         error = ""
         try:
-            for blocks, incremental in self._tars(due):
+            for blocks, incremental in self._tars(due, retries):
                 said += self.room.extract(blocks, incremental=incremental, seconds=pace.left())
         except (ServerUnreachable, Unauthorized):
             raise
@@ -95,15 +108,15 @@ class RunDrill:
             error = str(stopped)
         return RestoredAs(pace.passed(), self.room.tar, self.room.sandbox, tuple(said[:_MOST_SAID]), error)
 
-    def _tars(self, due: DueDrill) -> Iterator[tuple[Iterable[bytes], bool]]:
+    def _tars(self, due: DueDrill, retries: Notice) -> Iterator[tuple[Iterable[bytes], bool]]:
         """The tars to extract, one after the other, and whether each tells what was removed."""
         if due.way is DrillWay.PLAN:
             for archive in due.archives:
-                with self.drills.archive(archive) as download:
+                with self.retrying(partial(self.drills.archive, archive), on_retry=retries) as download:
                     yield self.members.unpacked(self._checked(archive, download)), due.is_exact
             return
         for folder in due.folders or (b"",):
-            with self.drills.merged(due, folder) as download:
+            with self.retrying(partial(self.drills.merged, due, folder), on_retry=retries) as download:
                 yield download, False
 
     def _checked(self, archive: DrilledArchive, blocks: Iterable[bytes]) -> Iterator[bytes]:

@@ -21,11 +21,15 @@ KEPT_NOTICE_DAYS = 35
 
 @frozen
 class ChannelRecord:
-    """The newest notice of a channel that was delivered, and that was given up; how many are *waiting*."""
+    """
+    The newest notice of a channel that was delivered, and that was given up; how many are *waiting*, and the oldest of
+    these that was tried in vain.
+    """
 
     delivered: Notice | None = None
     given_up: Notice | None = None
     waiting: int = 0
+    in_vain: Notice | None = None
 
     @property
     def is_failing(self) -> bool:

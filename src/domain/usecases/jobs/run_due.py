@@ -4,12 +4,13 @@ Running jobs whose time has come, and those that somebody asked for, one after t
 A run is entered before it begins, and its end when it has ended: a run that has no end when a server starts was cut off
 by a crash. If the table cannot be written, as on a full disk, jobs run all the same, since one of them frees space.
 
-A job that gives way is asked to go on often; while it is, others that are due run, so that it never keeps them waiting.
+Every job is asked often whether to go on. While one that gives way is asked, others that are due run; while any other
+is, the frequent ones do: so no night of pruning keeps people from being told.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TypeAlias
@@ -28,7 +29,7 @@ Tell: TypeAlias = Callable[[Run, Exception | None], None]
 """Told of each run when it begins and when it has ended, with the error that ended it or kept it from being entered."""
 
 LOOK_AGAIN = timedelta(seconds=5)
-"""How often it is looked which jobs are due while one runs that gives way."""
+"""How often it is looked which jobs are due while another one runs."""
 
 
 @frozen
@@ -70,8 +71,11 @@ class RunDueJobs:
             BackendUnavailable: the table cannot be read.
         """
         self._serving_since = self._serving_since or self.clock.now()
-        records = self.table.records()
-        for job in self.jobs:
+        self._run(self.jobs, go_on, tell, asked_only)
+
+    def _run(self, jobs: Sequence[Job], go_on: GoOn, tell: Tell, asked_only: bool) -> None:
+        serving_since, records = self._serving_since or self.clock.now(), self.table.records()
+        for job in jobs:
             if not go_on():
                 return
             if job.name in self._under_way:
@@ -80,20 +84,21 @@ class RunDueJobs:
             if record.last is not None and record.last.outcome is RunOutcome.RUNNING:
                 tell(record.last, None)
                 self._work(job, record, record.last, self._giving_way(job, go_on, tell, asked_only), tell)
-            elif not asked_only and (cause := self._due(job, record, self._serving_since)) is not None:
+            elif not asked_only and (cause := self._due(job, record, serving_since)) is not None:
                 self._begin(job, record, cause, self._giving_way(job, go_on, tell, asked_only), tell)
 
     def _giving_way(self, job: Job, go_on: GoOn, tell: Tell, asked_only: bool) -> GoOn:
-        """*go_on*, for *job*; if it gives way, others that are due run when it asks."""
-        if not job.gives_way:
+        """*go_on*, for *job*; the frequent ones that are due run when it asks, and all of them if it gives way."""
+        if job.is_frequent:
             return go_on
+        others = self.jobs if job.gives_way else tuple(one for one in self.jobs if one.is_frequent)
         looked = self.clock.monotonic()
 
         def let_others_run() -> bool:
             nonlocal looked
             if go_on() and self.clock.monotonic() - looked >= LOOK_AGAIN:
                 with suppress(TarkeepError):  # the table cannot be read: they run when it can
-                    self(go_on, tell, asked_only=asked_only)
+                    self._run(others, go_on, tell, asked_only)
                 looked = self.clock.monotonic()
             return go_on()
 

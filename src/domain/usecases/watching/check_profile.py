@@ -94,3 +94,9 @@ class CheckServer:
                     f"given up after {counted(its.given_up.tries, 'try', 'tries')}: {its.given_up.error}"
                 )
                 yield Concern(ConcernKind.UNDELIVERED, Light.RED, text, channel)
+            elif its.in_vain is not None:
+                text = (
+                    f"the channel {channel} does not take notices: one of {rfc3339(its.in_vain.created_at)} was tried "
+                    f"{counted(its.in_vain.tries, 'time')}, at last: {its.in_vain.error}"
+                )
+                yield Concern(ConcernKind.NOTICES_WAIT, Light.YELLOW, text, channel)

@@ -22,6 +22,7 @@ _ADVICE = {
     ConcernKind.JOB_FAILED: "POST /api/v1/jobs/{job}/run runs it again",
     ConcernKind.DRILL_DIFFERENT: "GET /api/v1/drills shows what differs; until it is explained, send a FULL",
     ConcernKind.DRILL_BEHIND: "run tarkeep drill run on a machine with GNU tar, or look at its timer",
+    ConcernKind.NOTICES_WAIT: "they are tried again for three days; mend notify.toml or the other end",
     ConcernKind.UNDELIVERED: "mend notify.toml, or the other end of the channel",
     ConcernKind.DISK: "free space on the disk, add some, or keep less",
 }

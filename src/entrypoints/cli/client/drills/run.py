@@ -15,7 +15,7 @@ from .....domain.text.paths import path_text
 from .....domain.text.sizes import human_size
 from ....settings.client import ClientSettings
 from ....settings.files import expanded
-from ...shared.opening import opening, optional_profile
+from ...shared.opening import opening, optional_profile, retry_notice
 from ...terminal.exits import DIFFERENT, FAILED, OK
 from ...terminal.output import Output
 from .list import members_of
@@ -67,7 +67,7 @@ def run(
         def begins(due: DueDrill) -> None:
             output.result(_begins(due), status="under-way", point=str(due.point), way=due.way.value)
 
-        verdict = drill(profile, DrillWatch(sees, begins))
+        verdict = drill(profile, DrillWatch(sees, begins, retry_notice(output)))
     if verdict is None:
         output.result("no profile is due for a drill", summary=True, outcome=None, exit_code=OK)
         return OK

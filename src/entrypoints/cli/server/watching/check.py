@@ -38,6 +38,9 @@ _ADVICE = {
     ),
     ConcernKind.DRILL_BEHIND.value: "run tarkeep drill run {profile} on a machine with GNU tar, or look at its timer",
     ConcernKind.UNDELIVERED.value: "tarkeep notify test tries the channels; mend notify.toml or the other end",
+    ConcernKind.NOTICES_WAIT.value: (
+        "tarkeep notify test tries the channels; mend notify.toml or the other end: they are sent again for three days"
+    ),
     ConcernKind.DISK.value: "free space on the disk, add some, or keep less",
 }
 

@@ -61,6 +61,16 @@ _OF_PROFILES = (
     _Told("bytes", "The bytes of the stored archives.", lambda one, _: one.size_bytes),
     _Told("damaged_archives", "How many archives are known to be damaged.", lambda one, _: one.damaged),
     _Told("chain_archives", "How many archives the newest restorable point needs.", lambda one, _: one.chain_archives),
+    _Told(
+        "drilled_timestamp_seconds",
+        "When the last restore drill ended that found everything equal.",
+        lambda one, _: _seconds(one.drilled_at),
+    ),
+    _Told(
+        "restore_seconds",
+        "How long that drill took to restore the whole point.",
+        lambda one, _: one.restore_seconds,
+    ),
 )
 
 

@@ -1,0 +1,26 @@
+"""What is kept of the days on which archives came."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Protocol
+
+from ...watching.arrived import ArrivedOnDay
+
+
+class ArrivalTable(Protocol):
+    """
+    How many archives came on each day, by the times at which they were received.
+
+    The catalog counts an archive in the transaction in which it becomes an entry, and never takes it back: what was
+    pruned, purged and forgotten came all the same. `Catalog.replace` raises what is less than its archives show, and
+    lowers nothing. Bytes that come again after they were purged count again, on the day on which they came first.
+    """
+
+    def days(self, first: date, last: date, *, profile: str | None = None) -> list[ArrivedOnDay]:
+        """
+        The days from *first* to *last*, both included, on which something came to *profile*, or to any; ordered by
+        profile, day and type, as text.
+
+        Cost: grows with what is returned.
+        """

@@ -1,0 +1,72 @@
+"""What every `ArrivalTable` promises."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from attrs import evolve
+
+from tarkeep.domain.archives.archive import ArchiveState
+from tarkeep.domain.identity.archive_id import BackupType
+from tarkeep.domain.ports.catalog import Catalog
+from tarkeep.domain.ports.upkeep.arrivals import ArrivalTable
+from tarkeep.domain.watching.arrived import ArrivedOnDay
+from tests.support.archives import NOON, make_archive
+
+DAY = timedelta(days=1)
+TODAY = NOON.date()
+FULL, INC = BackupType.FULL, BackupType.INC
+
+
+class ArrivalTableContract:
+    """A *table*, and the *catalog* whose archives it counts."""
+
+    @pytest.fixture
+    def catalog(self) -> Catalog:
+        raise NotImplementedError
+
+    @pytest.fixture
+    def table(self, catalog: Catalog) -> ArrivalTable:
+        raise NotImplementedError
+
+    def test_archives_are_counted_by_profile_type_and_day(self, catalog: Catalog, table: ArrivalTable) -> None:
+        """Days in UTC, both ends included; a claim is nothing yet."""
+        late = evolve(make_archive("b.tar.gz"), received_at=NOON.replace(hour=23, minute=59, second=59))
+        next_day = evolve(make_archive("c.tar.gz"), received_at=NOON.replace(hour=0, minute=0, second=0) + DAY)
+        inc = make_archive("d.tar.gz", type=INC)
+        other = make_archive("a.tar.gz", profile="other", received_at=NOON + DAY)
+        first = make_archive("a.tar.gz")
+        catalog.claim(first)
+        assert table.days(TODAY, TODAY + DAY) == []
+        catalog.confirm(first)
+        catalog.adopt([late, next_day, inc, other, first])
+
+        web, size = first.id.profile, first.size_bytes
+        of_today = [ArrivedOnDay(web, TODAY, FULL, 2, 2 * size), ArrivedOnDay(web, TODAY, INC, 1, size)]
+        of_web = [*of_today, ArrivedOnDay(web, TODAY + DAY, FULL, 1, size)]
+        of_other = [ArrivedOnDay("other", TODAY + DAY, FULL, 1, size)]
+        assert table.days(TODAY, TODAY + DAY, profile=web) == of_web
+        assert table.days(TODAY, TODAY + DAY) == sorted([*of_web, *of_other], key=lambda one: one.profile)
+        assert table.days(TODAY, TODAY, profile=web) == of_today
+        assert table.days(TODAY + DAY, TODAY + DAY, profile="other") == of_other
+        assert table.days(TODAY - DAY, TODAY - DAY) == []
+        assert table.days(TODAY, TODAY, profile="not a name") == []
+
+    def test_what_came_stays_known_when_it_is_gone(self, catalog: Catalog, table: ArrivalTable) -> None:
+        """Also by a rebuild, which finds less; it adds what was not known."""
+        gone, stays, found = (
+            make_archive(f"{name}.tar.gz", received_at=NOON + DAY * day) for day, name in enumerate("gsf")
+        )
+        catalog.adopt([gone, stays])
+        for archive in (gone, stays):
+            catalog.mark(archive.id, ArchiveState.TRASHED)
+        catalog.forget(gone.id)
+        catalog.mark(stays.id, ArchiveState.DAMAGED)
+        before = table.days(TODAY, TODAY + 9 * DAY)
+        assert [(one.day, one.archives) for one in before] == [(TODAY, 1), (TODAY + DAY, 1)]
+
+        for _ in range(2):
+            catalog.replace([stays, found])
+            assert table.days(TODAY, TODAY + DAY) == before
+            assert [one.archives for one in table.days(TODAY, TODAY + 9 * DAY)] == [1, 1, 1]
