@@ -96,7 +96,7 @@ def test_the_service_stays_confined_with_the_address_of_notices(tmp_path: Path) 
     assert (done.returncode, "with non-localhost entries" in done.stdout) == (0, True), done.stdout
 
 
-def _system_calls(*groups: str) -> set[str]:
+def system_calls(*groups: str) -> set[str]:
     """The system calls of systemd's *groups*, including those of nested groups."""
     done = subprocess.run(
         ["systemd-analyze", "syscall-filter", "--no-pager", *groups], capture_output=True, text=True, check=True
@@ -104,7 +104,7 @@ def _system_calls(*groups: str) -> set[str]:
     names = {line.strip() for line in done.stdout.splitlines() if line.startswith("    ")} - {""}
     nested = {name for name in names if name.startswith("@")}
     calls = {name for name in names if name[0] not in "@#"}
-    return calls | _system_calls(*sorted(nested)) if nested else calls
+    return calls | system_calls(*sorted(nested)) if nested else calls
 
 
 def test_the_service_can_do_its_work_within_its_confinement(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_the_service_can_do_its_work_within_its_confinement(tmp_path: Path) -> N
     allowed: set[str] = set()
     for line in re.findall(r"^SystemCallFilter=(.*)$", unit, re.MULTILINE):
         words = line.removeprefix("~").split()
-        calls = {word for word in words if word[0] != "@"} | _system_calls(*[word for word in words if word[0] == "@"])
+        calls = {word for word in words if word[0] != "@"} | system_calls(*[word for word in words if word[0] == "@"])
         allowed = allowed - calls if line.startswith("~") else allowed | calls
     traced = tmp_path / "calls"
     strace = ("strace", "-f", "-qq", "-A", "-s", "0", "-o", str(traced))
