@@ -208,7 +208,7 @@ def _grown(samples: Sequence[Sample], what: str, value: Callable[[Sample], float
     quarter = len(values) // 4
     before, after = statistics.median(values[quarter : 2 * quarter]), statistics.median(values[-quarter:])
     told = (
-        f"{values[0]:.0f} at first, {before:.0f} in the 2nd quarter, {after:.0f} in the last, at most {max(values):.0f}"
+        f"{values[0]:.0f} at first, {before:.0f} in the 2nd quarter, {after:.0f} in the last, {max(values):.0f} at most"
     )
     verdict = "met" if after <= before * _MOST_GROWTH + 1 else "MISSED"
     return Row(what, told, ratio=f"{after / before:.2f}x", target="no growth", verdict=verdict)
