@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import signal
 import statistics
 import subprocess
 import sys
@@ -97,13 +98,18 @@ class Load:
     def scrub(self) -> None:
         """Have everything read again, as soon as that is done once more."""
         command = [sys.executable, "-m", "tarkeep", "scrub", "--data", str(self.data), "--json"]
-        while not self.over.is_set():
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-            if done.returncode not in (0, 13):
-                if not self.over.is_set():
-                    self.errors.append(f"scrub: {done.stdout}{done.stderr}")
+        while True:
+            with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as scrub:
+                while scrub.poll() is None and not self.over.wait(_PAUSE_SECONDS):
+                    pass
+                scrub.terminate()
+                told, _ = scrub.communicate()
+            if self.over.is_set():
                 return
-            counts = json.loads(done.stdout.splitlines()[-1])["counts"]
+            if scrub.returncode not in (0, 13):
+                self.errors.append(f"scrub: {told}")
+                return
+            counts = json.loads(told.splitlines()[-1])["counts"]
             self.counts += Counter({"scrubs": 1, "archives read by scrubs": counts["checked"]})
 
     def harm(self) -> None:
@@ -134,6 +140,7 @@ class Load:
 
 def main() -> int:
     """1 if something grew, or an answer was wrong."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     parser = argparse.ArgumentParser(prog="python -m benchmarks.suites.everything", description=__doc__)
     parser.add_argument("--minutes", type=float, default=60.0, help="how long (60)")
     parser.add_argument("--archives", type=int, default=10_000, help="how many are there at the beginning (10000)")
