@@ -297,8 +297,9 @@ def test_what_concerns_all_profiles_needs_a_token_for_all(
     answer = served.ask(served.token(*Scope, profiles=profiles), request(method, path, OWN, "none"))
 
     assert answer.status_code == 403
-    assert answer.json()["code"] == "insufficient-scope"
-    assert "for all profiles" in answer.json()["detail"]
+    if method != "HEAD":
+        assert answer.json()["code"] == "insufficient-scope"
+        assert "for all profiles" in answer.json()["detail"]
 
 
 class Noting:
