@@ -392,6 +392,23 @@ def test_drills(tmp_path: Path) -> None:
             assert drill["outcome"] == "equal"
 
 
+def test_the_dashboard(tmp_path: Path) -> None:
+    """docs/dashboard.md: the token that is made there opens the pages."""
+    home = tmp_path / "home"
+    home.mkdir()
+    sandbox = Sandbox(home, {})
+
+    (made,) = played = sandbox.play(page_commands("docs/dashboard.md"))
+
+    check(played, sandbox)
+    token = re.search(r"tk_\w+", made.printed)
+    assert token is not None
+    with live_server(home / "tarkeep-data") as server, server.client() as browser:
+        came = browser.post("/ui/login", data={"token": token[0]}, headers={"Sec-Fetch-Site": "same-origin"})
+        assert came.status_code == 303
+        assert browser.get("/ui/").status_code == 200
+
+
 def test_operations(tmp_path: Path) -> None:
     """docs/operations.md: installed, with tokens, TLS, a log of writes that is checked, and a copy of the store."""
     home = tmp_path / "home"

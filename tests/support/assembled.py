@@ -14,6 +14,7 @@ from tarkeep.adapters.filesystem.archive_sums import MemorySums
 from tarkeep.adapters.filesystem.seek_indexes import MemorySeekIndexes
 from tarkeep.adapters.memory.catalog import MemoryCatalog
 from tarkeep.adapters.memory.member_records import MemoryMemberRecords
+from tarkeep.adapters.memory.sessions import MemorySessionTable
 from tarkeep.adapters.memory.store import MemoryArchiveStore
 from tarkeep.adapters.memory.upkeep.drill_table import MemoryDrillTable
 from tarkeep.adapters.memory.upkeep.evidence_log import MemoryEvidenceLog
@@ -33,7 +34,7 @@ from tarkeep.domain.chains.standing import PlacedArchive
 from tarkeep.domain.errors.content import UploadInterrupted
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.identity.digests import DeclaredDigests
-from tarkeep.domain.ports.access import AuditLog
+from tarkeep.domain.ports.access import AuditLog, SessionTable
 from tarkeep.domain.ports.catalog import Catalog
 from tarkeep.domain.ports.members import MemberRecords
 from tarkeep.domain.ports.notifier import Notifier
@@ -76,6 +77,7 @@ def assembled(
     audit: AuditLog | None = None,
     evidence: EvidenceLog | None = None,
     statuses: StatusTable | None = None,
+    browsers: SessionTable | None = None,
     notice_wiring: NoticeWiring | None = None,
     job_plan: JobPlan | None = None,
     drill_plan: DrillPlan | None = None,
@@ -99,6 +101,7 @@ def assembled(
         scrub_plan=scrubs or ScrubPlan(MemoryScrubTable(list)),
         figures=figures_of(catalog),
         statuses=statuses or MemoryStatusTable(dict),
+        browsers=browsers or MemorySessionTable(),
         notices=notice_wiring,
         max_bytes=MAX_BYTES,
         sessions=sessions if sessions is not None else MemoryUploadSessions(),
@@ -216,6 +219,7 @@ class InMemory:
             evidence=self.evidence,
             scrubs=self.scrubs,
             statuses=self.catalog.statuses,
+            browsers=self.catalog.sessions,
             notice_wiring=self.notice_wiring,
             job_plan=self.job_plan,
             drill_plan=DrillPlan(self.catalog.drills),

@@ -72,6 +72,7 @@ class Watched:
             rules=rules,
             scrubs=ScrubPlan(self.catalog.scrubs),
             statuses=self.fuse.around(self.catalog.statuses),
+            browsers=self.catalog.sessions,
             notice_wiring=wiring,
             job_plan=JobPlan(self.catalog.jobs, dict.fromkeys((WATCH, DELIVER), OFTEN)),
         )

@@ -35,6 +35,7 @@ from ...domain.scrubbing.findings import Fault
 from ..cursors import after_identity, after_time, read_identity, read_time
 from .entries import Entries, identity_key
 from .links import MemoryLinks
+from .sessions import MemorySessionTable
 from .upkeep.arrival_table import MemoryArrivalTable
 from .upkeep.drill_table import MemoryDrillTable
 from .upkeep.figures import MemoryFigures
@@ -64,6 +65,7 @@ class MemoryCatalog(MemoryLinks):
         self.statuses = MemoryStatusTable(self._versions)
         self.drills = drills = MemoryDrillTable()
         self.figures = MemoryFigures(self, scrubs, drills)
+        self.sessions = MemorySessionTable()
 
     def claim(self, archive: BackupArchive) -> ClaimOutcome:
         with self._lock:

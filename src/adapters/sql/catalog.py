@@ -84,6 +84,7 @@ from .upkeep.figure_rows import SqlFigures
 from .upkeep.job_rows import SqlJobTable
 from .upkeep.notice_rows import SqlNoticeTable
 from .upkeep.scrub_rows import SqlScrubTable
+from .upkeep.session_rows import SqlSessionTable
 from .upkeep.status_rows import SqlStatusTable
 
 _Rows: TypeAlias = Sequence[tuple[Any, ...]]
@@ -119,6 +120,7 @@ class SqlCatalog(SqlLinks, SqlRemovals):
         self.notices = SqlNoticeTable(self._all, self._write)
         self.scrubs = SqlScrubTable(self._all, self._write, engine.dialect.name)
         self.drills = SqlDrillTable(self._all, self._write)
+        self.sessions = SqlSessionTable(self._all, self._write)
         self._links = LinkChanges(engine.dialect.name)
         upsert = sqlite.insert if engine.dialect.name == "sqlite" else postgresql.insert
         # inline: the row's number is not needed

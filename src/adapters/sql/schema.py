@@ -32,7 +32,7 @@ from sqlalchemy import (
 
 from ...domain.errors.settings import FormatUnknown
 
-HEAD = "0018"
+HEAD = "0019"
 """The newest revision among the migrations."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -342,6 +342,16 @@ arrivals = Table(
 """What came on each day, whether it is still there or not. `FORGET_EVERYTHING` leaves it, too."""
 
 Index("arrivals_of_all", arrivals.c.day)
+
+sessions = Table(
+    "sessions",
+    METADATA,
+    Column("sha256", Text, primary_key=True),
+    Column("token", Text, nullable=False),
+    Column("begun_us", BigInteger, nullable=False),
+    Column("used_us", BigInteger, nullable=False),
+)
+"""Sessions of browsers. `FORGET_EVERYTHING` leaves them, too."""
 
 totals = Table(
     "totals",

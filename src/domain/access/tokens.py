@@ -220,6 +220,11 @@ def admit(keyring: Keyring, presented: str | None, address: str, now: datetime) 
     is_right = hmac.compare_digest(token_digest(presented), token.sha256 if token is not None else "0" * 64)
     if token is None or not is_right:
         return Decision(Admission.UNKNOWN)
+    return admit_by(token, address, now)
+
+
+def admit_by(token: Token, address: str, now: datetime) -> Decision:
+    """Decide whether to admit a client that has proved that it has *token*, as `admit` does."""
     if token.revoked_at is not None:
         return Decision(Admission.REVOKED)
     if token.expires_at is not None and token.expires_at <= now:

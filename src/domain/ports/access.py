@@ -1,4 +1,4 @@
-"""The store of tokens, and the log of writes."""
+"""The store of tokens, the sessions of browsers, and the log of writes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from ..access.audit import AuditEntry, AuditReport
+from ..access.sessions import Session
 from ..access.tokens import Keyring, Token
 
 
@@ -49,6 +50,30 @@ class TokenStore(Protocol):
 
     def uses(self) -> dict[str, datetime]:
         """When each token was last used, by its id, to the minute; a token with no known use is absent."""
+
+
+class SessionTable(Protocol):
+    """
+    The sessions of browsers, by the digests of their secrets.
+
+    When `add` or `end` returns, its effect is seen by every process that shares the table. Times are kept to the
+    microsecond.
+    """
+
+    def add(self, session: Session) -> None:
+        """Add *session*."""
+
+    def find(self, sha256: str) -> Session | None:
+        """The session with that digest; None if it was never added, or has ended."""
+
+    def note_use(self, sha256: str, at: datetime) -> None:
+        """Note that the session was used; nothing happens if it has ended."""
+
+    def end(self, sha256: str) -> None:
+        """End the session, if it has not ended."""
+
+    def sweep(self, begun_before: datetime, used_before: datetime) -> None:
+        """End each session that was begun before the one, or last used before the other."""
 
 
 class AuditLog(Protocol):

@@ -42,6 +42,8 @@ from .routes import archives as v1
 from .routes import chains, drills, gaps, jobs, original, points, retention, status, uploads
 from .routes import trees as inside
 from .routes.upkeep import evidence, metrics
+from .ui.pages import pages
+from .ui.refusals import is_page, refused_page, way_to_pages
 
 log = Log("tarkeep.http")
 
@@ -73,7 +75,7 @@ def routes() -> list[GuardedRoute]:
 def create_app(tarkeep: Tarkeep, settings: ServerSettings | None = None) -> AroundRequest:
     """The application over *tarkeep*. The caller closes it first, and then the adapters of *tarkeep*."""
     settings = settings or ServerSettings()
-    declared = routes()
+    declared = [*routes(), *pages()]
     app = Starlette(
         routes=declared,
         exception_handlers={
@@ -93,9 +95,8 @@ def create_app(tarkeep: Tarkeep, settings: ServerSettings | None = None) -> Arou
         receivers=ThreadPoolExecutor(settings.max_uploads + 4, thread_name_prefix="receive", initializer=step_back),
         waiters=ThreadPoolExecutor(READ_THREADS, thread_name_prefix="wait"),
     )
-    guard = Guard(
-        tarkeep, declared, frozenset(name.lower() for name in settings.allowed_hosts), settings.proxy_networks
-    )
+    names = frozenset(name.lower() for name in settings.allowed_hosts)
+    guard = Guard(tarkeep, declared, names, settings.proxy_networks, context.failures)
     return AroundRequest(app, context, guard)
 
 
@@ -137,6 +138,8 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
 
 
 def _refusal(scope: Scope, problem: Problem) -> Response:
+    if is_page(scope["path"]):
+        return refused_page(scope, problem)
     response = problem_response(problem, str(scope.get("tarkeep.request_id", "")))
     if is_of_uploads(scope["path"]):  # tus requires it on every answer
         response.headers["Tus-Resumable"] = tus_headers.VERSION
@@ -152,7 +155,7 @@ def _methods_offered(request: Request) -> list[str]:
 
 async def _on_bug(request: Request, error: Exception) -> Response:
     log.error("bug", request_id=_request_id(request), error=error)
-    return problem_response(internal_error(), _request_id(request))
+    return _refusal(request.scope, internal_error())
 
 
 @frozen
@@ -177,6 +180,10 @@ class AroundRequest:
         try:
             try:
                 check_target(scope.get("raw_path", b""), scope.get("query_string", b""))
+                way = way_to_pages(scope)
+                if way is not None:
+                    await way(scope, exchange.receive, exchange.send)
+                    return
                 self.guard.judge(scope)
                 refuse_two_methods(scope)
             except TarkeepError as error:

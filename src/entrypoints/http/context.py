@@ -34,7 +34,7 @@ from .answers.problems import Problem
 from .answers.sync_report import content_of
 from .answers.ways_out import RETRY_AFTER_SECONDS
 from .edge.body import Incoming, MinimumRate, Patience, with_body
-from .edge.guard import PRINCIPAL, WROTE, Written, principal_of
+from .edge.guard import PRINCIPAL, WROTE, Failures, Written, principal_of
 from .heap import Heap
 from .job_thread import JobThread
 from .once import ToldOnce
@@ -66,6 +66,7 @@ class Context:
     executor: Executor  # short work: catalog, opening and reading files
     receivers: Executor  # receives, each of which lasts as long as its client sends
     waiters: Executor  # short work that may have to wait for a receive
+    failures: Failures = field(factory=Failures)
     told: ToldOnce = field(init=False)
     heap: Heap = field(init=False)
     _turns: asyncio.Semaphore = field(init=False)

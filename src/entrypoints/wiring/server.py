@@ -139,6 +139,7 @@ def open_tarkeep(settings: StorageSettings) -> Iterator[Tarkeep]:
             scrub_plan=scrub_plan(settings, catalog.scrubs),
             figures=catalog.figures,
             statuses=catalog.statuses,
+            browsers=catalog.sessions,
             notices=notices,
             drill_plan=drill_plan(settings, catalog.drills),
         )

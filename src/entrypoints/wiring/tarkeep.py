@@ -5,6 +5,7 @@ It stays one file, though long: a use case is made from others, and all of them 
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 
 from attrs import field, frozen
@@ -21,7 +22,7 @@ from ...adapters.process.inventory_sorter import SpillingSorter
 from ...adapters.process.turns import ProcessTurns
 from ...adapters.process.upkeep.tally import ProcessTally
 from ...domain.drills.choice import DrillLimits
-from ...domain.ports.access import AuditLog, TokenStore
+from ...domain.ports.access import AuditLog, SessionTable, TokenStore
 from ...domain.ports.catalog import Catalog
 from ...domain.ports.inspection import Hasher, Inspector
 from ...domain.ports.members import MemberRecords
@@ -39,6 +40,7 @@ from ...domain.ports.uploads import UploadLocks, UploadSessions
 from ...domain.profiles.capacity import NO_RESERVE, Reserve
 from ...domain.profiles.rules import NO_RULES, Rules
 from ...domain.tar.paths import MAX_HELD_BYTES
+from ...domain.usecases.access.sessions import BeginSession, EndSession, Recognise
 from ...domain.usecases.access.tokens import Authenticate, Reauthenticate
 from ...domain.usecases.access.visible import VisibleProfiles
 from ...domain.usecases.drills.judge_drill import FindDrill, JudgeDrill, ListDrills, MeasureRestores
@@ -100,6 +102,7 @@ from ...domain.usecases.retention.watch_clock import AcceptClock, ReadClockNote,
 from ...domain.usecases.watching.brakes import KnownBrakes
 from ...domain.usecases.watching.check_profile import CheckProfile, CheckProfiles, CheckServer
 from ...domain.usecases.watching.profile_look import ProfileLook
+from ...domain.usecases.watching.read_fleet import ReadFleet
 from ...domain.usecases.watching.read_metrics import ReadMetrics, TrashSize
 from ...domain.usecases.watching.watch import WATCH, WatchProfiles
 from ..logs import Log, LoggedNotices
@@ -123,6 +126,9 @@ class Tarkeep:
     token_store: TokenStore
     authenticate: Authenticate
     reauthenticate: Reauthenticate
+    begin_session: BeginSession
+    recognise: Recognise
+    end_session: EndSession
     audit: AuditLog
     admission: AdmissionChecks
     receive: ReceiveArchive
@@ -195,6 +201,7 @@ class Tarkeep:
     check_profile: CheckProfile
     check_profiles: CheckProfiles
     check_server: CheckServer
+    read_fleet: ReadFleet
     read_metrics: ReadMetrics
     raise_event: RaiseEvent
     end_event: EndEvent
@@ -224,6 +231,7 @@ def assemble(
     scrub_plan: ScrubPlan,
     figures: Figures,
     statuses: StatusTable,
+    browsers: SessionTable,
     max_bytes: int | None,
     sessions: UploadSessions,
     upload_locks: UploadLocks,
@@ -347,6 +355,10 @@ def assemble(
         token_store=token_store,
         authenticate=Authenticate(token_store, clock),
         reauthenticate=Reauthenticate(token_store, clock),
+        begin_session=BeginSession(Authenticate(token_store, clock), browsers, clock, secrets.token_bytes),
+        recognise=Recognise(token_store, browsers, clock),
+        end_session=EndSession(browsers),
+        read_fleet=ReadFleet(look, check_server, WATCH),
         audit=audit,
         admission=admission,
         receive=receive,

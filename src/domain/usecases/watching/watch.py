@@ -92,7 +92,7 @@ class WatchProfiles:
             except ProfileNotFound:  # its last archive went meanwhile: the next look finds it gone
                 continue
             conditions += conditions_of(status.facts, status.concerns)
-            kept.append(_kept(status, version, stamp, now))
+            kept.append(kept_status(status, version, stamp, now))
         changed = self._settle([one.profile for one in kept], conditions, now)
         self.look.statuses.keep(kept)
         return changed
@@ -168,7 +168,8 @@ def _differing(new: dict[str, list[str]] | dict[str, int], old: dict[str, list[s
     return {profile for profile in new.keys() | old.keys() if new.get(profile) != old.get(profile)}
 
 
-def _kept(status: ProfileStatus, version: int, stamp: str, now: datetime) -> KeptStatus:
+def kept_status(status: ProfileStatus, version: int, stamp: str, now: datetime) -> KeptStatus:
+    """What is kept of *status*, which was worked out *now* from archives in that *version* and what has *stamp*."""
     kinds = {concern.kind for concern in status.concerns}
     again = _SOON if ConcernKind.UNKNOWN in kinds else _SOMETIME if status.light is Light.GREEN else _LATER
     look_at = now + again

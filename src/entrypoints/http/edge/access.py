@@ -34,11 +34,16 @@ class Where(Enum):
 
 @frozen
 class Access:
-    """Any of *scopes* is enough; with none, any principal is admitted. *is_open* admits requests without a token."""
+    """
+    Any of *scopes* is enough; with none, any principal is admitted. *is_open* admits requests without a token.
+
+    Whoever asks for what *is_page* comes in by a session, never by a token; for all else it is the other way round.
+    """
 
     scopes: tuple[Scope, ...] = ()
     profile: Where = Where.NONE
     is_open: bool = False
+    is_page: bool = False
 
 
 ANY_PRINCIPAL = Access()

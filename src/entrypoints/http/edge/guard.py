@@ -31,6 +31,7 @@ from ....domain.usecases.receiving.outcome import Received
 from ...wiring.tarkeep import Tarkeep
 from ..answers.problems import Problem
 from .access import Access, GuardedRoute, Where
+from .cookies import session_secret
 from .host_socket import comes_from_host
 
 PRINCIPAL = "tarkeep.principal"
@@ -111,7 +112,7 @@ class Guard:
     routes: Sequence[GuardedRoute]
     names: frozenset[str] = frozenset()
     proxies: tuple[Network, ...] = ()
-    _failures: Failures = field(factory=Failures, init=False)
+    failures: Failures = field(factory=Failures)
 
     def judge(self, scope: AsgiScope) -> None:
         """
@@ -132,13 +133,17 @@ class Guard:
             return
         presented, is_basic = _presented(headers)
         address = scope["client"][0] if scope.get("client") else ""
-        decision = self.tarkeep.authenticate(presented, address)
+        is_page = access is not None and access.is_page
+        if is_page:
+            decision = self.tarkeep.recognise(session_secret(headers, scope["scheme"]), address)
+        else:
+            decision = self.tarkeep.authenticate(presented, address)
         principal = decision.principal
         if principal is None:
             raise self._refusal(decision, address)
         if principal.token is None:
             self._refuse_foreign_host(headers)
-        if principal.token is None or is_basic:  # a browser may have sent it by itself
+        if principal.token is None or is_basic or is_page:  # a browser may have sent it by itself
             self._refuse_foreign_page(headers)
         scope[PRINCIPAL] = principal
         if access is not None:
@@ -166,7 +171,7 @@ class Guard:
 
     def _refusal(self, decision: Decision, address: str) -> Exception:
         # a right token is admitted all the same: many clients may share an address, and none of them is to blame
-        wait = self._failures.take(address) if decision.verdict is not Admission.MISSING else 0.0
+        wait = self.failures.take(address) if decision.verdict is not Admission.MISSING else 0.0
         if wait:
             headers = {"Retry-After": str(int(wait) + 1)}
             detail = "too many wrong tokens came from this address; wait a little"
@@ -211,6 +216,19 @@ class Guard:
 
     def _is_own(self, netloc: str) -> bool:
         return _is_named_or_loopback(netloc, self.names)
+
+
+def refuse_foreign_origin(request: Request) -> None:
+    """
+    Refuse what changes something unless a page of this very server sent it; without a word about that, too.
+
+    Raises:
+        Problem: another site sent it, or nobody says which.
+    """
+    site, origin = request.headers.get("sec-fetch-site", "").strip().lower(), request.headers.get("origin", "")
+    is_own = site == "same-origin" if site else _netloc(origin) == request.headers.get("host", "").lower() != ""
+    if not is_own:
+        raise Problem(403, "foreign-request", "a page of this server must send this, and none did")
 
 
 @lru_cache(64)

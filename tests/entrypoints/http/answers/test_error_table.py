@@ -23,6 +23,7 @@ from tarkeep.adapters.filesystem.archive_sums import MemorySums
 from tarkeep.adapters.filesystem.seek_indexes import MemorySeekIndexes
 from tarkeep.adapters.memory.catalog import MemoryCatalog
 from tarkeep.adapters.memory.member_records import MemoryMemberRecords
+from tarkeep.adapters.memory.sessions import MemorySessionTable
 from tarkeep.adapters.memory.store import MemoryArchiveStore
 from tarkeep.adapters.memory.upkeep.scrub_table import MemoryScrubTable
 from tarkeep.adapters.memory.upkeep.status_table import MemoryStatusTable
@@ -165,6 +166,7 @@ def tarkeep_over(
         scrub_plan=ScrubPlan(MemoryScrubTable(list)),
         figures=figures_of(catalog),
         statuses=MemoryStatusTable(dict),
+        browsers=MemorySessionTable(),
         max_bytes=1 << 20,
         sessions=MemoryUploadSessions(),
         upload_locks=ProcessUploadLocks(),

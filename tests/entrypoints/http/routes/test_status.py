@@ -8,8 +8,8 @@ import pytest
 
 from tarkeep.domain.access.tokens import Scope
 from tarkeep.domain.watching.light import ConcernKind
-from tarkeep.entrypoints.cli.server.watching import check
 from tarkeep.entrypoints.http.answers import status
+from tarkeep.entrypoints.remedies import remedy
 from tests.entrypoints.http.routes.test_retention import Desk, desk
 
 __all__ = ["desk"]
@@ -49,7 +49,7 @@ def test_a_profile_has_its_light_and_its_newest_archive(desk: Desk) -> None:
 @pytest.mark.parametrize("kind", ConcernKind)
 def test_every_reason_has_advice_in_both_worlds(kind: ConcernKind) -> None:
     assert status._ADVICE[kind]
-    assert check._ADVICE[kind.value]
+    assert remedy(kind, "laptop")
 
 
 def damage(desk: Desk, profile: str) -> None:

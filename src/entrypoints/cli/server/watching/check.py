@@ -8,6 +8,7 @@ from typing import Any
 from .....domain.identity.naming import check_profile
 from .....domain.text.counted import counted
 from .....domain.watching.light import ConcernKind, Light
+from ....remedies import remedy
 from ....settings.server import StorageSettings
 from ...shared.host import asking, refused
 from ...terminal.exits import DIFFERENT, OK, PARTLY, PAUSED
@@ -15,34 +16,6 @@ from ...terminal.output import Output
 from ..serve import Unused
 
 _DAMAGE = {ConcernKind.DAMAGED.value, ConcernKind.UNRESTORABLE.value, ConcernKind.DRILL_DIFFERENT.value}
-
-_ADVICE = {
-    ConcernKind.DAMAGED.value: "send the same archive again, from wherever there is a copy",
-    ConcernKind.UNRESTORABLE.value: (
-        "tarkeep points {profile} shows which points restore; until what is missing is there, send a FULL"
-    ),
-    ConcernKind.OVERDUE.value: "look at the machine that sends them: its timer, its log, its disk",
-    ConcernKind.BRAKED.value: "tarkeep brake show {profile} shows what changed, and how to let pruning go on",
-    ConcernKind.PRUNE_PAUSED.value: (
-        "tarkeep prune plan {profile} shows what would go, tarkeep prune approve {profile} lets it go"
-    ),
-    ConcernKind.SCRUB_BEHIND.value: (
-        "tarkeep scrub {profile} reads them now, tarkeep job list shows when that happens by itself"
-    ),
-    ConcernKind.QUOTA.value: "raise max_bytes in profiles.toml, or keep less",
-    ConcernKind.UNKNOWN.value: "restore it, and look: tarkeep restore {profile}",
-    ConcernKind.CLOCK.value: "set the clock right if it is wrong, then run tarkeep clock accept",
-    ConcernKind.JOB_FAILED.value: "tarkeep job list shows the jobs, tarkeep job run runs one again",
-    ConcernKind.DRILL_DIFFERENT.value: (
-        "tarkeep drill list {profile} shows the drills; until it is explained, send a FULL: tarkeep points {profile}"
-    ),
-    ConcernKind.DRILL_BEHIND.value: "run tarkeep drill run {profile} on a machine with GNU tar, or look at its timer",
-    ConcernKind.UNDELIVERED.value: "tarkeep notify test tries the channels; mend notify.toml or the other end",
-    ConcernKind.NOTICES_WAIT.value: (
-        "tarkeep notify test tries the channels; mend notify.toml or the other end: they are sent again for three days"
-    ),
-    ConcernKind.DISK.value: "free space on the disk, add some, or keep less",
-}
 
 
 def check(
@@ -94,7 +67,7 @@ def check(
 def _tell(output: Output, of: str, concerns: Sequence[Mapping[str, Any]]) -> None:
     for concern in concerns:
         output.result(f"{concern['light']:6}  {of}: {concern['detail']}")
-        output.result(f"        {_ADVICE[concern['code']].format(profile=of)}")
+        output.result(f"        {remedy(ConcernKind(concern['code']), of)}")
 
 
 def _summary(counts: Mapping[str, int]) -> str:

@@ -1,0 +1,35 @@
+"""The routes of all pages."""
+
+from __future__ import annotations
+
+from ....domain.access.tokens import Scope
+from ..edge.access import OPEN, Access, GuardedRoute, Where
+from ..routes import archives as v1
+from ..routes import trees
+from .coming_in import log_in, log_out, show_login
+from .fleet import show_fleet
+from .profile import show_profile
+from .static_files import PREFIX, send_static
+from .tree import show_tree
+
+_ANYBODY_IN = Access(is_page=True)
+_PROFILE = "/ui/p/{profile}"
+_LOOK = Access((Scope.LIST,), Where.PATH, is_page=True)
+_GET = Access((Scope.PULL,), Where.PATH, is_page=True)
+
+
+def pages() -> list[GuardedRoute]:
+    """Every page, and what pages need."""
+    return [
+        GuardedRoute(PREFIX + "{name}", send_static, {"GET": OPEN}),
+        GuardedRoute("/ui/login", show_login, {"GET": OPEN}),
+        GuardedRoute("/ui/login", log_in, {"POST": OPEN}),
+        GuardedRoute("/ui/logout", log_out, {"POST": _ANYBODY_IN}),
+        GuardedRoute("/ui/", show_fleet, {"GET": Access((Scope.LIST,), Where.HANDLER, is_page=True)}),
+        GuardedRoute(_PROFILE + "/tree", show_tree, {"GET": _LOOK}),
+        GuardedRoute(_PROFILE + "/restore.tar", trees.restore_tar, {"GET": _GET}),
+        GuardedRoute(_PROFILE + "/restore.tar.gz", trees.restore_tar_gz, {"GET": _GET}),
+        GuardedRoute(_PROFILE + "/archives/{type}/{name}/members/{path:path}", trees.get_member, {"GET": _GET}),
+        GuardedRoute(_PROFILE + "/archives/{type}/{name}", v1.get_archive, {"GET": _GET}),
+        GuardedRoute(_PROFILE, show_profile, {"GET": _LOOK}),
+    ]

@@ -1,0 +1,36 @@
+"""What browsers get where programs get something else: errors as pages, and pages at the address of the server."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from starlette.datastructures import Headers
+from starlette.responses import RedirectResponse, Response
+from starlette.types import Scope
+
+from ..answers.problems import Problem
+from .coming_in import HOME, login_for
+from .rendering import render
+
+
+def is_page(path: str) -> bool:
+    """Whether *path* is one of a page, or would be."""
+    return path.startswith(HOME)
+
+
+def way_to_pages(scope: Scope) -> Response | None:
+    """To the pages, for a browser at the address of the server; None for everything else."""
+    if scope["path"] != "/" or scope["method"] not in ("GET", "HEAD"):
+        return None
+    wants = Headers(scope=scope).get("accept", "").partition(",")[0].partition(";")[0].strip()
+    return RedirectResponse(HOME, HTTPStatus.SEE_OTHER, {"Vary": "Accept"}) if wants == "text/html" else None
+
+
+def refused_page(scope: Scope, problem: Problem) -> Response:
+    """What a browser gets for *problem*: the form for a token if it has to come in first, else a page that says it."""
+    if problem.status == HTTPStatus.UNAUTHORIZED and scope["method"] in ("GET", "HEAD"):
+        return login_for(scope["path"], scope["query_string"].decode("ascii", "replace"))
+    values = {"title": HTTPStatus(problem.status).phrase, "detail": problem.detail, "status": problem.status}
+    answer = render("refused.html", values, problem.status)
+    answer.headers.update(problem.headers)
+    return answer

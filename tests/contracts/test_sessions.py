@@ -1,0 +1,27 @@
+"""Every adapter of the port `SessionTable` against its contract."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tarkeep.adapters.memory.sessions import MemorySessionTable
+from tarkeep.adapters.sql.catalog import SqlCatalog
+from tarkeep.adapters.sql.upkeep.session_rows import SqlSessionTable
+from tests.contracts.session_table import SessionTableContract
+
+
+class TestMemorySessionTable(SessionTableContract):
+    @pytest.fixture
+    def table(self) -> MemorySessionTable:
+        return MemorySessionTable()
+
+
+class TestSqlSessionTable(SessionTableContract):
+    @pytest.fixture
+    def table(self, tmp_path: Path) -> Iterator[SqlSessionTable]:
+        with closing(SqlCatalog.open(f"sqlite:///{tmp_path}/catalog.sqlite", busy_seconds=60)) as catalog:
+            yield catalog.sessions

@@ -1,0 +1,130 @@
+"""What pages show of what was sent, as a browser without script gets it."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tarkeep.entrypoints.http.ui.rendering import POLICY
+from tarkeep.entrypoints.settings.server import StorageSettings
+from tests.support.archives import make_targz
+from tests.support.server import in_process
+
+HOSTILE = "<b>&\"' \u202e\x07.txt"
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx2.Client]:
+    """A browser at an open server that has two profiles."""
+    storage = StorageSettings(data=tmp_path_factory.mktemp("pages") / "data", reserve_bytes=0, job_watch="off")
+    with in_process(storage, address="127.0.0.1") as (client, _):
+        content = make_targz({"letters/one.txt": b"first\n", f"letters/{HOSTILE}": b"odd\n", "top.txt": b"top\n"})
+        for profile in ("laptop", "web-1"):
+            client.put(f"/api/v1/profiles/{profile}/archives/FULL/a.tar.gz", content=content).raise_for_status()
+        client.headers["Accept"] = "text/html,application/xhtml+xml"
+        yield client
+
+
+def links(page: httpx2.Response) -> dict[str, str]:
+    """Where the links of *page* lead, by their texts."""
+    found = re.findall(r'<a [^>]*href="([^"]*)"[^>]*>(.*?)</a>', page.text, re.DOTALL)
+    return {html.unescape(re.sub(r"<[^>]*>", "", text)).strip(): html.unescape(to) for to, text in found}
+
+
+def test_from_the_address_of_the_server_to_a_file(browser: httpx2.Client) -> None:
+    """The way that somebody goes who wants one file back: fleet, profile, point, folder, file."""
+    fleet = browser.get("/", follow_redirects=True)
+    assert "Everything is fine with 2 profiles." in fleet.text
+    profile = browser.get(links(fleet)["laptop"])
+    point = browser.get(links(profile)["FULL/a.tar.gz"])
+    folder = browser.get(links(point)["letters/"])
+    assert "one.txt" in folder.text
+    got = re.search(r'href="([^"]*one\.txt)"', folder.text)
+    assert got is not None
+    assert browser.get(got[1]).content == b"first\n"
+
+
+def test_what_is_broken_is_told_with_what_to_do(tmp_path: Path) -> None:
+    storage = StorageSettings(data=tmp_path / "data", reserve_bytes=0, job_watch="off")
+    with in_process(storage, address="127.0.0.1") as (client, _):
+        for name in ("a", "b"):
+            path = f"/api/v1/profiles/{name}/archives/FULL/a.tar.gz"
+            client.put(path, content=make_targz({name: b"x\n"})).raise_for_status()
+        (tmp_path / "data" / "archives" / "b" / "FULL" / "a.tar.gz").write_bytes(b"x")
+        assert client.get("/api/v1/profiles/b/restore.tar").status_code >= 400
+        fleet, profile = client.get("/ui/").text, client.get("/ui/p/b").text
+
+    assert "1 of 2 profiles needs you." in fleet
+    assert fleet.index("/ui/p/b") < fleet.index("/ui/p/a")
+    assert "To do: send the same archive again, from wherever there is a copy" in profile
+    assert "no: " in profile
+
+
+def test_programs_still_get_the_overview(browser: httpx2.Client) -> None:
+    assert browser.get("/", headers={"Accept": "*/*"}).json()["name"] == "Tarkeep"
+
+
+def test_names_are_shown_and_never_become_markup(browser: httpx2.Client) -> None:
+    folder = browser.get("/ui/p/laptop/tree", params={"path": "letters"})
+
+    assert "&lt;b&gt;&amp;&#34;&#39; " in folder.text
+    assert "<b>&" not in folder.text
+    assert "\u202e" not in folder.text
+    assert "\x07" not in folder.text
+    (odd,) = [to for to in re.findall(r'href="([^"]*members[^"]*)"', folder.text) if "one.txt" not in to]
+    assert browser.get(html.unescape(odd)).content == b"odd\n"
+
+
+@pytest.mark.parametrize("path", ["/ui/", "/ui/login", "/ui/p/laptop", "/ui/p/laptop/tree", "/ui/p/nobody", "/ui/no"])
+def test_every_page_forbids_what_it_does_not_bring_along(browser: httpx2.Client, path: str) -> None:
+    page = browser.get(path)
+
+    assert page.headers["Content-Security-Policy"] == POLICY
+    assert page.headers["X-Content-Type-Options"] == "nosniff"
+    assert page.text.count("<h1") == 1
+    assert not re.search(r"<script(?! src)|\son\w+=|\sstyle=", page.text)
+
+
+def test_profiles_are_found_by_a_part_of_their_name(browser: httpx2.Client) -> None:
+    assert "laptop" not in (found := browser.get("/ui/?find=web").text)
+    assert "web-1" in found
+    assert "No profile" in browser.get("/ui/?find=nothing").text
+
+
+@pytest.mark.parametrize("path", ["/ui/p/nobody", "/ui/p/laptop/tree?path=no", "/ui/no", "/ui/?light=blue"])
+def test_errors_are_pages(browser: httpx2.Client, path: str) -> None:
+    page = browser.get(path)
+
+    assert page.status_code in (400, 404)
+    assert page.headers["Content-Type"].startswith("text/html")
+    assert "/ui/" in links(page).values()
+
+
+def test_static_files_are_kept_by_browsers(browser: httpx2.Client) -> None:
+    sheet = re.search(r'rel="stylesheet" href="([^"]*)"', browser.get("/ui/").text)
+    assert sheet is not None
+    answer = browser.get(sheet[1])
+    assert answer.headers["Content-Type"].startswith("text/css")
+    assert "immutable" in answer.headers["Cache-Control"]
+    assert browser.get("/ui/static/tarkeep.css").status_code == 404
+
+
+def test_an_empty_server_says_how_to_begin(tmp_path: Path) -> None:
+    storage = StorageSettings(data=tmp_path / "data", reserve_bytes=0, job_watch="off")
+    with in_process(storage, address="127.0.0.1") as (client, _):
+        page = client.get("/ui/").text
+
+    assert "Nothing is stored yet." in page
+    assert "curl -T - http://127.0.0.1/api/v1/profiles/laptop/archives/FULL/first.tar.gz" in html.unescape(page)
+
+
+def test_templates_have_no_script_or_style_of_their_own() -> None:
+    folder = Path(__file__).parents[4] / "src" / "entrypoints" / "http" / "ui" / "templates"
+    for template in folder.iterdir():
+        text = template.read_text()
+        assert not re.search(r"\sstyle=|\son\w+=|<script(?! src)|hx-on|js:|\|\s*safe", text), template.name
