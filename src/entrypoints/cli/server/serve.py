@@ -90,7 +90,7 @@ def _told(report: RebuildReport) -> Iterator[str]:
     recalled = report.recalled
     if recalled.archives or recalled.drills:
         drills = f", and {counted(recalled.drills, 'drill')}" if recalled.drills else ""
-        yield f"taken from the evidence: when {counted(recalled.archives, 'archive')} last proved right{drills}"
+        yield f"taken from the evidence: the last good reading of {counted(recalled.archives, 'archive')}{drills}"
     if recalled.broken is not None:
         yield f"nothing was taken from the evidence: {recalled.broken} does not follow the one before it"
     for id, how in (*report.described, *report.mended):
