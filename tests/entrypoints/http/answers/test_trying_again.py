@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tarkeep.adapters.http.chains import HttpChains
+from tarkeep.domain.errors.access import EvidenceNotWritten
 from tarkeep.domain.errors.archives import ReceiveInProgress
 from tarkeep.domain.errors.capacity import BackendUnavailable, CatalogBusy, CatalogDamaged, ReadOnly
 from tarkeep.domain.errors.content import UploadInterrupted
@@ -19,6 +20,7 @@ PASSING = {
     BackendUnavailable,
     CatalogDamaged,
     CatalogBusy,
+    EvidenceNotWritten,
     ReadOnly,
     ReceiveInProgress,
     TooManyUploads,
