@@ -17,6 +17,7 @@ from tarkeep.domain.identity.archive_id import BackupType
 from tarkeep.domain.profiles.retention_policy import Every, KeepRule, RetentionPolicy
 from tarkeep.domain.profiles.rules import IncBase, ProfileRules
 from tarkeep.domain.profiles.span import Span
+from tarkeep.domain.retention import simulation
 from tarkeep.domain.retention.simulation import Expected, Simulation, expected, simulate
 from tests.domain.retention.test_prune_plan import archive, chain, places
 
@@ -124,10 +125,11 @@ def test_more_than_an_archive_an_hour_is_refused() -> None:
         simulate("p", [], [often], rules, NOW, 60)
 
 
-def test_a_simulation_that_takes_too_long_is_refused_with_what_can_be_done() -> None:
+def test_a_simulation_that_takes_too_long_is_refused_with_what_can_be_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(simulation, "MOST_PLANNED", 10_000)
     hourly = [Expected(FULL, Span.parse("1h"), 1)]
     rules = ProfileRules(retention=RetentionPolicy((KeepRule(Every.HOUR, None),)))
     with pytest.raises(SimulationTooLong) as caught:
         simulate("p", [], hourly, rules, NOW, 1500)
-    assert "1500 days take too long to simulate; at most 143 can be" in str(caught.value)
-    assert len(simulate("p", [], hourly, rules, NOW, caught.value.possible).days) == 143
+    assert "1500 days take too long to simulate; at most 28 can be" in str(caught.value)
+    assert len(simulate("p", [], hourly, rules, NOW, caught.value.possible).days) == 28

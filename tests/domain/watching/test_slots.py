@@ -122,7 +122,7 @@ def as_stated(cadence: Cadence, expectation: Expectation, until: datetime) -> li
     st.lists(st.integers(0, 40 * 24 * 60), max_size=30).map(sorted),
     st.lists(st.integers(1, 40 * 24 * 60), max_size=15).map(sorted),
 )
-@settings(max_examples=150)
+@settings(max_examples=50)
 def test_each_missed_slot_is_told_once_whenever_somebody_looks(
     line: str, zone: ZoneInfo, grace: timedelta, arrivals: Sequence[int], looks: Sequence[int]
 ) -> None:
