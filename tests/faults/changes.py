@@ -44,6 +44,8 @@ WORDS = ("prune", "undelete", "hold", "purge")
 DONE = {"prune": "in the trash", "undelete": "stored", "hold": "held", "purge": "gone"}
 RUN_FAILED = (200, "failed")
 """Told of a run in which something failed."""
+EVIDENCE_FAILED = (503, "evidence-not-written")
+"""Told of a change that was made, if it could not be put on record."""
 RUNS = "/api/v1/jobs/purge/runs"
 PATIENCE_SECONDS = 60.0
 

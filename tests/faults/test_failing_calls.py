@@ -17,7 +17,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.faults.changes import DONE, FILES, POLICY, RUN_FAILED, WORDS, authorized, forget_gone, ready
+from tests.faults.changes import DONE, EVIDENCE_FAILED, FILES, POLICY, RUN_FAILED, WORDS, authorized, forget_gone, ready
 from tests.faults.changes import send_again as ask_again
 from tests.faults.forked import NO_JOB_SOON
 from tests.faults.load import not_logged
@@ -186,7 +186,8 @@ def test_a_call_that_fails_leaves_an_archive_whole_in_one_place(
                     break
                 fired[call] += 1
                 if not answer.is_success:
-                    assert answer.told in (OF_STORE[error], OF_STORE["EIO"], RUN_FAILED), failed
+                    told = RUN_FAILED if word == "purge" else EVIDENCE_FAILED
+                    assert answer.told in (OF_STORE[error], OF_STORE["EIO"], told), failed
                 state = tried.state(client, server.data, is_halfway=not answer.is_success)
                 assert state == DONE[word] or not answer.is_success, failed
                 ask_again(client, server.data, tried)

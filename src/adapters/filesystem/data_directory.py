@@ -63,7 +63,7 @@ _NOT_FOREIGN = frozenset(
     }
 )
 
-_LINK_PROBE = "link-probe"
+_LINK_PROBE, _LINK_TRIES = "link-probe", 10
 _NO_LOCKS = frozenset({errno.EBADF, errno.EINVAL, errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP})
 _NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EINVAL})
 _NEEDS_LINKS = (
@@ -210,12 +210,17 @@ def make_directory(path: Path) -> None:
 def _check_links(existing: Path, probe: Path) -> None:
     # Checked at start and not with the first archive: network mounts and FAT lack the links that publishing needs.
     probe.unlink(missing_ok=True)
-    try:
-        os.link(existing, probe)
-    except OSError as error:
-        if error.errno not in _NO_LINKS:
-            raise
-        raise BackendUnavailable("store", _NEEDS_LINKS) from error
+    for tries_left in reversed(range(_LINK_TRIES)):
+        try:
+            os.link(existing, probe)
+            break
+        except FileNotFoundError:  # a command that notes tokens replaced the marker in this very moment
+            if not tries_left:
+                raise
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            raise BackendUnavailable("store", _NEEDS_LINKS) from error
     probe.unlink()
 
 

@@ -34,7 +34,7 @@ FEWEST_ARRIVALS = 2
 """So many archives of a type show how often it comes."""
 MOST_A_DAY = 24
 """So many archives of a type may come within a day."""
-MOST_PLANNED = 250_000
+MOST_PLANNED = 100_000
 """So many decisions are made at most, a few seconds of work: each day one for every archive."""
 
 _NO_BYTES = Digests("0" * 32, "0" * 64)
