@@ -16,6 +16,7 @@ from tarkeep.adapters.memory.catalog import MemoryCatalog
 from tarkeep.adapters.memory.member_records import MemoryMemberRecords
 from tarkeep.adapters.memory.sessions import MemorySessionTable
 from tarkeep.adapters.memory.store import MemoryArchiveStore
+from tarkeep.adapters.memory.upkeep.arrival_table import MemoryArrivalTable
 from tarkeep.adapters.memory.upkeep.drill_table import MemoryDrillTable
 from tarkeep.adapters.memory.upkeep.evidence_log import MemoryEvidenceLog
 from tarkeep.adapters.memory.upkeep.figures import MemoryFigures
@@ -41,6 +42,7 @@ from tarkeep.domain.ports.notifier import Notifier
 from tarkeep.domain.ports.store import ArchiveStore
 from tarkeep.domain.ports.sums import ArchiveSums
 from tarkeep.domain.ports.system import ClockNotes, IdSource
+from tarkeep.domain.ports.upkeep.arrivals import ArrivalTable
 from tarkeep.domain.ports.upkeep.evidence import EvidenceLog
 from tarkeep.domain.ports.upkeep.figures import Figures
 from tarkeep.domain.ports.upkeep.statuses import StatusTable
@@ -78,6 +80,7 @@ def assembled(
     evidence: EvidenceLog | None = None,
     statuses: StatusTable | None = None,
     browsers: SessionTable | None = None,
+    arrived: ArrivalTable | None = None,
     notice_wiring: NoticeWiring | None = None,
     job_plan: JobPlan | None = None,
     drill_plan: DrillPlan | None = None,
@@ -102,6 +105,7 @@ def assembled(
         figures=figures_of(catalog),
         statuses=statuses or MemoryStatusTable(dict),
         browsers=browsers or MemorySessionTable(),
+        arrived=arrived or MemoryArrivalTable(),
         notices=notice_wiring,
         max_bytes=MAX_BYTES,
         sessions=sessions if sessions is not None else MemoryUploadSessions(),
@@ -220,6 +224,7 @@ class InMemory:
             scrubs=self.scrubs,
             statuses=self.catalog.statuses,
             browsers=self.catalog.sessions,
+            arrived=self.catalog.arrived,
             notice_wiring=self.notice_wiring,
             job_plan=self.job_plan,
             drill_plan=DrillPlan(self.catalog.drills),

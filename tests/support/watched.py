@@ -73,6 +73,7 @@ class Watched:
             scrubs=ScrubPlan(self.catalog.scrubs),
             statuses=self.fuse.around(self.catalog.statuses),
             browsers=self.catalog.sessions,
+            arrived=self.catalog.arrived,
             notice_wiring=wiring,
             job_plan=JobPlan(self.catalog.jobs, dict.fromkeys((WATCH, DELIVER), OFTEN)),
         )

@@ -140,6 +140,7 @@ def open_tarkeep(settings: StorageSettings) -> Iterator[Tarkeep]:
             figures=catalog.figures,
             statuses=catalog.statuses,
             browsers=catalog.sessions,
+            arrived=catalog.arrived,
             notices=notices,
             drill_plan=drill_plan(settings, catalog.drills),
         )

@@ -32,6 +32,7 @@ from ...domain.ports.store import ArchiveStore, Ballast
 from ...domain.ports.sums import ArchiveSums
 from ...domain.ports.system import Clock, ClockNotes, IdSource, NameLocks, Turns
 from ...domain.ports.unpacking import Packer, Unpacker
+from ...domain.ports.upkeep.arrivals import ArrivalTable
 from ...domain.ports.upkeep.evidence import EvidenceLog
 from ...domain.ports.upkeep.figures import Figures
 from ...domain.ports.upkeep.scrubbing import Traffic
@@ -102,6 +103,7 @@ from ...domain.usecases.retention.watch_clock import AcceptClock, ReadClockNote,
 from ...domain.usecases.watching.brakes import KnownBrakes
 from ...domain.usecases.watching.check_profile import CheckProfile, CheckProfiles, CheckServer
 from ...domain.usecases.watching.profile_look import ProfileLook
+from ...domain.usecases.watching.read_calendar import ReadCalendar
 from ...domain.usecases.watching.read_fleet import ReadFleet
 from ...domain.usecases.watching.read_metrics import ReadMetrics, TrashSize
 from ...domain.usecases.watching.watch import WATCH, WatchProfiles
@@ -202,6 +204,7 @@ class Tarkeep:
     check_profiles: CheckProfiles
     check_server: CheckServer
     read_fleet: ReadFleet
+    read_calendar: ReadCalendar
     read_metrics: ReadMetrics
     raise_event: RaiseEvent
     end_event: EndEvent
@@ -232,6 +235,7 @@ def assemble(
     figures: Figures,
     statuses: StatusTable,
     browsers: SessionTable,
+    arrived: ArrivalTable,
     max_bytes: int | None,
     sessions: UploadSessions,
     upload_locks: UploadLocks,
@@ -359,6 +363,7 @@ def assemble(
         recognise=Recognise(token_store, browsers, clock),
         end_session=EndSession(browsers),
         read_fleet=ReadFleet(look, check_server, WATCH),
+        read_calendar=ReadCalendar(arrived, clock),
         audit=audit,
         admission=admission,
         receive=receive,

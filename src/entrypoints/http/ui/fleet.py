@@ -19,6 +19,7 @@ from .lights import SHAPES, WORDS
 from .rendering import render
 
 _PAGE = 100
+_STRIP_DAYS = 30
 
 
 async def show_fleet(request: Request) -> Response:
@@ -41,6 +42,7 @@ async def show_fleet(request: Request) -> Response:
         values = {
             **frame(request),
             "fleet": fleet,
+            "strips": {row.profile: context.tarkeep.read_calendar(row.profile, _STRIP_DAYS) for row in fleet.rows},
             "light": _light(fleet),
             "sentence": sentence(fleet),
             "lights": [Light.RED, Light.YELLOW, Light.GREY, Light.GREEN],
@@ -75,7 +77,7 @@ def sentence(fleet: Fleet) -> str:
 
 
 def _light(fleet: Fleet) -> Light:
-    worst = [light for light, count in fleet.counts.items() if count]
+    worst = [light for light, count in fleet.counts.items() if count] or [Light.GREY]  # an empty server proves nothing
     return max([light_of(fleet.server), *worst], key=lambda light: light.rank)
 
 

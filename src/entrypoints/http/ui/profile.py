@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ....domain.chains.standing import PlacedArchive
+from ....domain.watching.calendar import summary, weeks
 from ..context import Context
 from ..routes.chains import requested_profile
 from ..routes.points import Point, point_in_list
@@ -14,6 +15,8 @@ from .lights import SHAPES, WORDS
 from .rendering import render
 
 _PAGE = 200
+_YEAR, _SEASON = 53, 12
+"""Weeks: what a wide screen shows of the calendar, and a narrow one."""
 
 
 async def show_profile(request: Request) -> Response:
@@ -25,10 +28,14 @@ async def show_profile(request: Request) -> Response:
         places = list(context.tarkeep.load_points(profile).places())
         places.sort(key=_received, reverse=True)
         rate = context.tarkeep.measure_restores(profile)
+        days = context.tarkeep.read_calendar(profile, 365)
+        year = weeks(days)[-_YEAR:]
         points = [(place.archive, point_in_list(place)) for place in places[:_PAGE]]
         values = {
             **frame(request),
             "profile": profile,
+            "calendars": [("year", year), ("season", year[-_SEASON:])],
+            "summary": summary(days),
             "status": status,
             "shapes": SHAPES,
             "words": WORDS,

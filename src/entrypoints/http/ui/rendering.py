@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from ....domain.text.counted import counted
 from ....domain.text.sizes import human_size
+from ....domain.watching.calendar import summary
 from ...remedies import remedy
 from .static_files import static_url
 
@@ -47,7 +48,7 @@ _environment = Environment(
     lstrip_blocks=True,
 )
 _environment.filters.update(time=_time, size=human_size, counted=counted, segment=lambda text: quote(text, safe=""))
-_environment.globals.update(ago=ago, static=static_url, remedy=remedy)
+_environment.globals.update(strip_summary=summary, ago=ago, static=static_url, remedy=remedy)
 
 
 def render(template: str, values: Mapping[str, object], status: int = 200) -> Response:

@@ -25,6 +25,7 @@ from tarkeep.adapters.memory.catalog import MemoryCatalog
 from tarkeep.adapters.memory.member_records import MemoryMemberRecords
 from tarkeep.adapters.memory.sessions import MemorySessionTable
 from tarkeep.adapters.memory.store import MemoryArchiveStore
+from tarkeep.adapters.memory.upkeep.arrival_table import MemoryArrivalTable
 from tarkeep.adapters.memory.upkeep.scrub_table import MemoryScrubTable
 from tarkeep.adapters.memory.upkeep.status_table import MemoryStatusTable
 from tarkeep.adapters.memory.upload_sessions import MemoryUploadSessions
@@ -167,6 +168,7 @@ def tarkeep_over(
         figures=figures_of(catalog),
         statuses=MemoryStatusTable(dict),
         browsers=MemorySessionTable(),
+        arrived=MemoryArrivalTable(),
         max_bytes=1 << 20,
         sessions=MemoryUploadSessions(),
         upload_locks=ProcessUploadLocks(),

@@ -65,6 +65,20 @@ def test_what_is_broken_is_told_with_what_to_do(tmp_path: Path) -> None:
     assert "no: " in profile
 
 
+def test_what_came_is_a_picture_with_words(browser: httpx2.Client) -> None:
+    """For those that see it and those that do not: a strip of 30 days, and a calendar of a year."""
+    fleet, profile = browser.get("/ui/").text, browser.get("/ui/p/laptop").text
+
+    assert fleet.count("<title>archives came on 1 of 30 days</title>") == 2
+    (strip, *_) = re.findall(r'<svg class="strip".*?</svg>', fleet)
+    assert (strip.count("<rect"), strip.count('class="full"')) == (30, 1)
+    year, season = re.findall(r'<svg class="calendar.*?</svg>', profile)
+    assert "In the last year archives came on 1 of 365 days." in year
+    assert year.count("<rect") == 365
+    assert 78 <= season.count("<rect") <= 84
+    assert len(re.findall(r"<title>[0-9-]{10}: 1 FULL</title>", year)) == 1
+
+
 def test_programs_still_get_the_overview(browser: httpx2.Client) -> None:
     assert browser.get("/", headers={"Accept": "*/*"}).json()["name"] == "Tarkeep"
 
@@ -119,7 +133,7 @@ def test_an_empty_server_says_how_to_begin(tmp_path: Path) -> None:
     with in_process(storage, address="127.0.0.1") as (client, _):
         page = client.get("/ui/").text
 
-    assert "Nothing is stored yet." in page
+    assert re.search(r'class="sentence grey".*Nothing is stored yet\.', page)
     assert "curl -T - http://127.0.0.1/api/v1/profiles/laptop/archives/FULL/first.tar.gz" in html.unescape(page)
 
 
