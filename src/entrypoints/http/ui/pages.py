@@ -6,6 +6,7 @@ from ....domain.access.tokens import Scope
 from ..edge.access import OPEN, Access, GuardedRoute, Where
 from ..routes import archives as v1
 from ..routes import trees
+from .archive import show_archive
 from .coming_in import log_in, log_out, show_login
 from .fleet import show_fleet
 from .profile import show_profile
@@ -31,5 +32,6 @@ def pages() -> list[GuardedRoute]:
         GuardedRoute(_PROFILE + "/restore.tar.gz", trees.restore_tar_gz, {"GET": _GET}),
         GuardedRoute(_PROFILE + "/archives/{type}/{name}/members/{path:path}", trees.get_member, {"GET": _GET}),
         GuardedRoute(_PROFILE + "/archives/{type}/{name}", v1.get_archive, {"GET": _GET}),
+        GuardedRoute(_PROFILE + "/{type}/{name}", show_archive, {"GET": _LOOK}),
         GuardedRoute(_PROFILE, show_profile, {"GET": _LOOK}),
     ]

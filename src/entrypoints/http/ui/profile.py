@@ -10,6 +10,7 @@ from ....domain.watching.calendar import summary, weeks
 from ..context import Context
 from ..routes.chains import requested_profile
 from ..routes.points import Point, point_in_list
+from .archive import archive_url
 from .frame import frame
 from .lights import SHAPES, WORDS
 from .rendering import render
@@ -41,6 +42,7 @@ async def show_profile(request: Request) -> Response:
             "words": WORDS,
             "points": points,
             "minutes": {point.url: _minutes(point, rate) for _, point in points},
+            "archive_url": archive_url,
             "hidden": max(len(places) - _PAGE, 0),
             "server_url": str(request.base_url).rstrip("/"),
         }

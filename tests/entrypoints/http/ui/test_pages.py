@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import html
 import re
 from collections.abc import Iterator
@@ -41,7 +42,7 @@ def test_from_the_address_of_the_server_to_a_file(browser: httpx2.Client) -> Non
     fleet = browser.get("/", follow_redirects=True)
     assert "Everything is fine with 2 profiles." in fleet.text
     profile = browser.get(links(fleet)["laptop"])
-    point = browser.get(links(profile)["FULL/a.tar.gz"])
+    point = browser.get(links(profile)["look inside"])
     folder = browser.get(links(point)["letters/"])
     assert "one.txt" in folder.text
     got = re.search(r'href="([^"]*one\.txt)"', folder.text)
@@ -94,7 +95,22 @@ def test_names_are_shown_and_never_become_markup(browser: httpx2.Client) -> None
     assert browser.get(html.unescape(odd)).content == b"odd\n"
 
 
-@pytest.mark.parametrize("path", ["/ui/", "/ui/login", "/ui/p/laptop", "/ui/p/laptop/tree", "/ui/p/nobody", "/ui/no"])
+def test_an_archive_shows_what_is_known_of_it(browser: httpx2.Client) -> None:
+    archive = browser.get(links(browser.get("/ui/p/laptop"))["FULL/a.tar.gz"])
+
+    assert archive.status_code == 200
+    assert "letters/one.txt" in archive.text
+    assert "&lt;b&gt;" in archive.text
+    whole = browser.get(links(archive)["Download"])
+    assert hashlib.sha256(whole.content).hexdigest() in archive.text
+    assert "one.txt" not in browser.get(links(archive)["Look inside its point"]).text  # that is one folder further
+    assert browser.get("/ui/p/laptop/FULL/b.tar.gz").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/ui/", "/ui/login", "/ui/p/laptop", "/ui/p/laptop/FULL/a.tar.gz", "/ui/p/laptop/tree", "/ui/p/nobody", "/ui/no"],
+)
 def test_every_page_forbids_what_it_does_not_bring_along(browser: httpx2.Client, path: str) -> None:
     page = browser.get(path)
 
