@@ -17,7 +17,7 @@ test: check  ## set up, check and run the whole suite
 	$(BIN)/python -m pytest -n auto --dist worksteal
 
 test-long: $(VENV)/.development  ## 2,000 histories of directories, each point restored in every way; load in full size; fuzzing
-	LOAD=full $(BIN)/python -m pytest tests/journeys/test_load.py tests/entrypoints/http/requests/test_hostile_multipart.py tests/entrypoints/http/edge/test_method_override.py
+	LOAD=full $(BIN)/python -m pytest tests/journeys/test_load.py tests/entrypoints/http/requests/test_hostile_multipart.py tests/entrypoints/http/edge/test_method_override.py tests/entrypoints/http/routes/test_openapi.py
 	$(BIN)/python -m pytest -m hostile tests/journeys/test_hostile_archives.py tests/journeys/test_hostile_chains.py
 	TARKEEP_TEST_HISTORIES=$${TARKEEP_TEST_HISTORIES:-2000} $(BIN)/python -m pytest -n auto tests/journeys/test_restores.py tests/journeys/test_real_people.py tests/journeys/test_pruned_histories.py tests/documents/test_brake_table.py
 	FUZZ_SECONDS=600 $(BIN)/python -m pytest -n auto tests/fuzz

@@ -25,11 +25,12 @@ import pytest
 from tests.faults.changes import POLICY, WORDS, Asked, authorized, ready
 from tests.faults.forked import forked_server
 from tests.faults.load import Told, lost
+from tests.faults.share import drawn
 from tests.support.require import require
 
 pytestmark = pytest.mark.faults
 
-TIMES = 20
+TIMES = drawn(20)
 PATIENCE_SECONDS = 60.0
 IMAGE_BYTES = 320 << 20  # a little above the minimum of mkfs.xfs; a sparse file
 GOING_DOWN = 0x8004587D  # XFS_IOC_GOINGDOWN, EXT4_IOC_SHUTDOWN

@@ -24,12 +24,13 @@ from tests.faults.changes import POLICY, WORDS, Asked, authorized, ready
 from tests.faults.forked import ServerEnded, forked_server
 from tests.faults.load import Told, lost
 from tests.faults.lossy_mount import LossyMount, lossy_mount
+from tests.faults.share import drawn
 
 pytestmark = pytest.mark.faults
 
-CUTS = 200
+CUTS = drawn(200)
 AT_A_TIME = 25
-MOVING_CUTS = 50
+MOVING_CUTS = drawn(50)
 MOVING_CHANGES = 150  # about those of three changes
 MOST_CHANGES = 500  # enough for several archives of each route
 

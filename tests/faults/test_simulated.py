@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, currently_in_test_context, example, given, note, seed, settings
 from hypothesis import strategies as st
 
+from tests.faults.share import drawn
 from tests.faults.simulated_kernel import FAILS
 from tests.faults.simulated_machine import (
     Append,
@@ -36,7 +37,7 @@ from tests.faults.simulated_machine import (
 # the machine checks by the kernel's own table.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
 
-SEEDS = 2_000
+SEEDS = drawn(2_000)
 AT_A_TIME = 250
 
 ARCHIVES = st.builds(Archive, st.integers(0, 3), st.integers(0, 1))

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import Phase, currently_in_test_context, given, note, seed, settings
 from hypothesis import strategies as st
 
+from tests.faults.share import drawn
 from tests.faults.simulated_kernel import FAILS
 from tests.faults.simulated_machine import Cut, Trouble
 from tests.faults.simulated_trash import Forget, Mark, Purge, Put, SimulatedTrash, Step, Trash, Untrash
@@ -23,7 +24,7 @@ from tests.faults.test_simulated import CUTS, FINE, MOST_BYTES, simulating
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
 
-SEEDS = 1_000
+SEEDS = drawn(1_000)
 AT_A_TIME = 250
 
 WHICH = st.integers(0, 2)

@@ -19,7 +19,7 @@ from tests.support.machine import store
 from tests.support.require import require
 from tests.support.server import live_server
 
-DRAWS = 500 if int(os.environ.get("FUZZ_SECONDS", "0")) >= 60 else 120 if "FUZZ_SECONDS" in os.environ else 32
+DRAWS = 500 if int(os.environ.get("FUZZ_SECONDS", "0")) >= 60 else 64 if "FUZZ_SECONDS" in os.environ else 32
 
 
 @pytest.fixture(scope="module")

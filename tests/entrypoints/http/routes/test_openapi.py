@@ -840,6 +840,7 @@ SCOPES: dict[str, list[str] | None] = {
 }
 
 
+TRIED = SCOPES if os.environ.get("LOAD") == "full" else {name: SCOPES[name] for name in ("no token", "every scope")}
 UNGUESSABLE = {"applyPrunePlan", "approvePrunePlan", "undeleteArchive", "reportDrill", "showEvidence"}
 """
 These succeed only with the digest of a plan, for what is in the trash, for a drill that is under way, or for a month in
@@ -847,7 +848,7 @@ which something was proven.
 """
 
 
-@pytest.mark.parametrize("scopes", SCOPES.values(), ids=list(SCOPES))
+@pytest.mark.parametrize("scopes", TRIED.values(), ids=list(TRIED))
 def test_schemathesis_finds_no_difference(tmp_path: Path, scopes: list[str] | None) -> None:
     """
     Hundreds of requests made from the document, valid and invalid, are all answered as it says; all checks on.
