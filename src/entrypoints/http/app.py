@@ -42,8 +42,8 @@ from .routes import archives as v1
 from .routes import chains, drills, gaps, jobs, original, points, retention, status, uploads
 from .routes import trees as inside
 from .routes.upkeep import evidence, metrics
-from .ui.pages import pages
 from .ui.refusals import is_page, refused_page, way_to_pages
+from .ui.routes import pages
 
 log = Log("tarkeep.http")
 

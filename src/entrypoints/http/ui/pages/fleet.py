@@ -7,16 +7,16 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ....domain.text.counted import counted
-from ....domain.usecases.watching.read_fleet import Fleet
-from ....domain.watching.light import Light, light_of
-from ..answers.problems import Problem
-from ..context import Context
-from ..edge.guard import principal_of
-from ..requests.parameters import whole_number
-from .frame import frame
-from .lights import SHAPES, WORDS
-from .rendering import render
+from .....domain.text.counted import counted
+from .....domain.usecases.watching.read_fleet import Fleet
+from .....domain.watching.light import Light, light_of
+from ...answers.problems import Problem
+from ...context import Context
+from ...edge.guard import principal_of
+from ...requests.parameters import whole_number
+from ..frame import frame
+from ..lights import SHAPES, WORDS
+from ..rendering import render
 
 _PAGE = 100
 _STRIP_DAYS = 30

@@ -8,16 +8,16 @@ from attrs import frozen
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ....domain.chains.standing import PlacedArchive
-from ....domain.errors.archives import ArchiveNotFound
-from ....domain.identity.archive_id import ArchiveId
-from ....domain.text.paths import path_text, printable
-from ....domain.watching.light import ConcernKind
-from ..context import Context
-from ..edge.guard import principal_of
-from ..routes.chains import requested_archive
-from .frame import frame
-from .rendering import render
+from .....domain.chains.standing import PlacedArchive
+from .....domain.errors.archives import ArchiveNotFound
+from .....domain.identity.archive_id import ArchiveId
+from .....domain.text.paths import path_text, printable
+from .....domain.watching.light import ConcernKind
+from ...context import Context
+from ...edge.guard import principal_of
+from ...routes.chains import requested_archive
+from ..frame import frame
+from ..rendering import render
 
 _MEMBERS, _CHILDREN = 100, 20
 

@@ -6,12 +6,12 @@ from ....domain.access.tokens import Scope
 from ..edge.access import OPEN, Access, GuardedRoute, Where
 from ..routes import archives as v1
 from ..routes import trees
-from .archive import show_archive
 from .coming_in import log_in, log_out, show_login
-from .fleet import show_fleet
-from .profile import show_profile
+from .pages.archive import show_archive
+from .pages.fleet import show_fleet
+from .pages.profile import show_profile
+from .pages.tree import show_tree
 from .static_files import PREFIX, send_static
-from .tree import show_tree
 
 _ANYBODY_IN = Access(is_page=True)
 _PROFILE = "/ui/p/{profile}"

@@ -5,15 +5,15 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ....domain.chains.standing import PlacedArchive
-from ....domain.watching.calendar import summary, weeks
-from ..context import Context
-from ..routes.chains import requested_profile
-from ..routes.points import Point, point_in_list
+from .....domain.chains.standing import PlacedArchive
+from .....domain.watching.calendar import summary, weeks
+from ...context import Context
+from ...routes.chains import requested_profile
+from ...routes.points import Point, point_in_list
+from ..frame import frame
+from ..lights import SHAPES, WORDS
+from ..rendering import render
 from .archive import archive_url
-from .frame import frame
-from .lights import SHAPES, WORDS
-from .rendering import render
 
 _PAGE = 200
 _YEAR, _SEASON = 53, 12

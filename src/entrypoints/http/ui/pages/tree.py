@@ -9,14 +9,14 @@ from attrs import frozen
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ....domain.tar.members import Member, MemberType
-from ....domain.text.paths import path_text, printable
-from ....domain.usecases.looking.browse_tree import TreeEntry
-from ..context import Context
-from ..requests.parameters import allows_gaps, requested_path
-from ..routes.chains import requested_profile, requested_time
-from .frame import frame
-from .rendering import render
+from .....domain.tar.members import Member, MemberType
+from .....domain.text.paths import path_text, printable
+from .....domain.usecases.looking.browse_tree import TreeEntry
+from ...context import Context
+from ...requests.parameters import allows_gaps, requested_path
+from ...routes.chains import requested_profile, requested_time
+from ..frame import frame
+from ..rendering import render
 
 _PAGE = 200
 
