@@ -11,7 +11,7 @@ import base64
 import binascii
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -103,6 +103,19 @@ class Failures:
             self._left.popitem(last=False)
         return 0.0 if is_within_limit else (1 - left) * FAILURE_SECONDS
 
+    def count(self, address: str) -> None:
+        """
+        Count one.
+
+        Raises:
+            Problem: there were too many.
+        """
+        wait = self.take(address)
+        if wait:
+            headers = {"Retry-After": str(int(wait) + 1)}
+            detail = "too many wrong tokens came from this address; wait a little"
+            raise Problem(429, "too-many-requests", detail, headers=headers)
+
 
 @define
 class Guard:
@@ -150,13 +163,7 @@ class Guard:
             self._judge(access, principal, parameters)
 
     def _judge(self, access: Access, principal: Principal, parameters: dict[str, str]) -> None:
-        for_all = access.profile is Where.EVERY
-        if access.scopes and not any(principal.may(scope) for scope in access.scopes):
-            raise ScopeMissing(tuple(scope.value for scope in access.scopes), for_all)
-        if for_all and not principal.sees_everything:
-            raise ScopeMissing(tuple(scope.value for scope in access.scopes), for_all)
-        if access.profile is Where.PATH and not principal.sees(parameters["profile"]):
-            raise ProfileNotFound(parameters["profile"])
+        judge_principal(access, principal, parameters)
         if access.profile is Where.UPLOAD:
             self.tarkeep.uploads.check_owner(parameters["upload"], principal.token)
 
@@ -171,11 +178,8 @@ class Guard:
 
     def _refusal(self, decision: Decision, address: str) -> Exception:
         # a right token is admitted all the same: many clients may share an address, and none of them is to blame
-        wait = self.failures.take(address) if decision.verdict is not Admission.MISSING else 0.0
-        if wait:
-            headers = {"Retry-After": str(int(wait) + 1)}
-            detail = "too many wrong tokens came from this address; wait a little"
-            return Problem(429, "too-many-requests", detail, headers=headers)
+        if decision.verdict is not Admission.MISSING:
+            self.failures.count(address)
         return NotAuthenticated(decision.verdict.value, has_token=decision.verdict is not Admission.MISSING)
 
     def _see_through_proxies(self, scope: AsgiScope, headers: Headers) -> None:
@@ -216,6 +220,22 @@ class Guard:
 
     def _is_own(self, netloc: str) -> bool:
         return _is_named_or_loopback(netloc, self.names)
+
+
+def judge_principal(access: Access, principal: Principal, parameters: Mapping[str, str]) -> None:
+    """
+    Refuse *principal*, unless it has a scope of *access* and sees the profile in *parameters*, those of the path.
+
+    Raises:
+        ScopeMissing, ProfileNotFound: it does not.
+    """
+    for_all = access.profile is Where.EVERY
+    if access.scopes and not any(principal.may(scope) for scope in access.scopes):
+        raise ScopeMissing(tuple(scope.value for scope in access.scopes), for_all)
+    if for_all and not principal.sees_everything:
+        raise ScopeMissing(tuple(scope.value for scope in access.scopes), for_all)
+    if access.profile is Where.PATH and not principal.sees(parameters["profile"]):
+        raise ProfileNotFound(parameters["profile"])
 
 
 def refuse_foreign_origin(request: Request) -> None:

@@ -198,6 +198,24 @@ def in_utc(moment: datetime) -> datetime | None:
         return None
 
 
+def moment(name: str, text: str) -> datetime:
+    """
+    The time *text*, the value of *name*, in UTC; without a zone it is meant so, and a day is its first moment.
+
+    Raises:
+        Problem: ``invalid-parameter``.
+    """
+    try:
+        read = datetime.fromisoformat(text)
+    except ValueError:
+        read = None
+    stated = None if read is None else in_utc(read if read.tzinfo is not None else read.replace(tzinfo=UTC))
+    if stated is None:
+        detail = f"{name} must be a time such as 2027-01-31T00:00:00Z, not {text[:80]!a}"
+        raise Problem(400, "invalid-parameter", detail)
+    return stated
+
+
 def stated_time(text: str | None) -> datetime | None:
     """
     A time stated by a sender, with its zone, in UTC; None if *text* is missing.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from functools import partial
 from typing import TypeVar
 
@@ -22,7 +21,7 @@ from ..answers.retention import brake_json, marks_json, plan_json, simulation_js
 from ..context import Context, answer_json
 from ..edge.access import GuardedRoute, Where, get, needs, own, post
 from ..edge.guard import note_written, principal_of
-from ..requests.parameters import in_utc, optional_profile
+from ..requests.parameters import moment, optional_profile
 from .chains import ARCHIVE, PROFILE, requested_archive, requested_profile
 
 MAX_BODY_BYTES = 1 << 16
@@ -171,7 +170,7 @@ async def _make_hold(request: Request) -> Response:
 
     def make(blocks: Iterator[bytes]) -> Response:
         stated = _body(blocks, _Hold)
-        until = None if stated.until is None else _time("until", stated.until)
+        until = None if stated.until is None else moment("until", stated.until)
         try:
             marks = context.tarkeep.make_hold(id, hold, stated.reason, until)
         except ValueError as error:
@@ -197,7 +196,7 @@ async def lock(request: Request) -> Response:
     context, id = Context.of(request), requested_archive(request)
 
     def make(blocks: Iterator[bytes]) -> Response:
-        until = _time("until", _body(blocks, _Lock).until)
+        until = moment("until", _body(blocks, _Lock).until)
         marks = context.tarkeep.lock_archive(id, until)
         note_written(request, id, None, f"locked until {rfc3339(until)}")
         return answer_json(marks_json(marks))
@@ -253,15 +252,3 @@ def _body(blocks: Iterator[bytes], shape: type[_Shape]) -> _Shape:
     except (msgspec.DecodeError, RecursionError) as error:
         members = ", ".join(field.name for field in msgspec.structs.fields(shape))
         raise Problem(400, "invalid-json", f"the body must be a JSON object with {members}: {error}") from None
-
-
-def _time(name: str, text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = None
-    stated = None if moment is None else in_utc(moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC))
-    if stated is None:
-        detail = f"{name} must be a time such as 2027-01-31T00:00:00Z, not {text[:80]!a}"
-        raise Problem(400, "invalid-parameter", detail)
-    return stated

@@ -5,11 +5,24 @@ from __future__ import annotations
 from starlette.requests import Request
 
 from ..edge.guard import principal_of
+from .attempts import attempt_of
 from .coming_in import form_token
+from .done import said_done
 
 
 def frame(request: Request) -> dict[str, object]:
-    """The values for the frame of a page: by which token its reader came in, and the token for forms."""
+    """
+    The values for the frame of a page: by which token its reader came in, the token for forms, and what came of one.
+
+    *may* are the scopes of the reader; without a *token* nothing may be changed, and `forms` has no token for forms.
+    """
     principal = principal_of(request)
-    scopes = ", ".join(sorted(scope.value for scope in principal.scopes))
-    return {"token": principal.token, "scopes": scopes, "form_token": form_token(request)}
+    may = sorted(scope.value for scope in principal.scopes)
+    return {
+        "token": principal.token,
+        "may": may,
+        "scopes": ", ".join(may),
+        "form_token": form_token(request),
+        "attempt": attempt_of(request),
+        "done": said_done(request),
+    }

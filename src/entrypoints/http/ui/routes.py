@@ -7,6 +7,7 @@ from ..edge.access import OPEN, Access, GuardedRoute, Where
 from ..routes import archives as v1
 from ..routes import trees
 from .coming_in import log_in, log_out, show_login
+from .pages import archive_forms
 from .pages.archive import show_archive
 from .pages.fleet import show_fleet
 from .pages.profile import show_profile
@@ -17,6 +18,9 @@ _ANYBODY_IN = Access(is_page=True)
 _PROFILE = "/ui/p/{profile}"
 _LOOK = Access((Scope.LIST,), Where.PATH, is_page=True)
 _GET = Access((Scope.PULL,), Where.PATH, is_page=True)
+_KEEP = Access((Scope.PRUNE,), Where.PATH, is_page=True)
+_RUN = Access((Scope.ADMIN,), Where.EVERY, is_page=True)
+_ARCHIVE = _PROFILE + "/{type}/{name}"
 
 
 def pages() -> list[GuardedRoute]:
@@ -32,6 +36,10 @@ def pages() -> list[GuardedRoute]:
         GuardedRoute(_PROFILE + "/restore.tar.gz", trees.restore_tar_gz, {"GET": _GET}),
         GuardedRoute(_PROFILE + "/archives/{type}/{name}/members/{path:path}", trees.get_member, {"GET": _GET}),
         GuardedRoute(_PROFILE + "/archives/{type}/{name}", v1.get_archive, {"GET": _GET}),
-        GuardedRoute(_PROFILE + "/{type}/{name}", show_archive, {"GET": _LOOK}),
+        GuardedRoute(_ARCHIVE, show_archive, {"GET": _LOOK}),
+        GuardedRoute(_ARCHIVE + "/hold", archive_forms.hold, {"POST": _KEEP}),
+        GuardedRoute(_ARCHIVE + "/release", archive_forms.release, {"POST": _LOOK}),
+        GuardedRoute(_ARCHIVE + "/lock", archive_forms.lock, {"POST": _KEEP}),
+        GuardedRoute(_ARCHIVE + "/scrub", archive_forms.scrub, {"POST": _RUN}),
         GuardedRoute(_PROFILE, show_profile, {"GET": _LOOK}),
     ]

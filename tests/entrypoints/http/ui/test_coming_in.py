@@ -7,41 +7,14 @@ from collections.abc import Iterator
 
 import httpx2
 import pytest
-from attrs import frozen
 
 from tarkeep.domain.access.tokens import Scope
-from tarkeep.entrypoints.settings.server import StorageSettings
-from tarkeep.entrypoints.wiring.host import Tokens, open_tokens
-from tests.support.archives import make_targz
-from tests.support.server import in_process
-
-OWN = {"Sec-Fetch-Site": "same-origin"}
-
-
-@frozen
-class Site:
-    """A server with tokens and two profiles, and a browser without a token at it."""
-
-    browser: httpx2.Client
-    tokens: Tokens
-
-    def token(self, *scopes: Scope, profiles: tuple[str, ...] = ("*",)) -> str:
-        return self.tokens.make(frozenset(scopes), profiles).text
-
-    def come_in(self, token: str, **headers: str) -> httpx2.Response:
-        self.browser.cookies.clear()
-        return self.browser.post("/ui/login", data={"token": token}, headers={**OWN, **headers}, follow_redirects=False)
+from tests.support.site import OWN, Site, form_token, open_site
 
 
 @pytest.fixture
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    storage = StorageSettings(data=tmp_path_factory.mktemp("site") / "data", reserve_bytes=0, job_watch="off")
-    with in_process(storage, address="127.0.0.1") as (client, _):
-        site = Site(client, open_tokens(storage))
-        headers = {"Authorization": f"Bearer {site.token(Scope.PUSH)}"}
-        for profile in ("laptop", "web-1"):
-            path = f"/api/v1/profiles/{profile}/archives/FULL/a.tar.gz"
-            client.put(path, content=make_targz({"a": b"a\n"}), headers=headers).raise_for_status()
+    with open_site(tmp_path_factory.mktemp("site") / "data") as site:
         yield site
 
 
@@ -133,7 +106,7 @@ def test_the_api_never_looks_at_the_cookie(site: Site) -> None:
 
 def test_going_out_needs_a_page_of_the_same_session(site: Site) -> None:
     site.come_in(site.token(Scope.LIST))
-    first, second = (_form_token(site.browser.get("/ui/")) for _ in range(2))
+    first, second = (form_token(site.browser.get("/ui/")) for _ in range(2))
     assert first != second  # masked anew each time
     for wrong in ("", first[:-1] + ("0" if first[-1] != "0" else "1"), "zz", "ab" * 32):
         assert _go_out(site, wrong).status_code == 403
@@ -148,9 +121,3 @@ def test_going_out_needs_a_page_of_the_same_session(site: Site) -> None:
 
 def _go_out(site: Site, token: str) -> httpx2.Response:
     return site.browser.post("/ui/logout", data={"form_token": token}, headers=OWN, follow_redirects=False)
-
-
-def _form_token(page: httpx2.Response) -> str:
-    found = re.search(r'name="form_token" value="(\w+)"', page.text)
-    assert found is not None
-    return found[1]
