@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from attrs import evolve
 
 from tarkeep.domain.access.audit import AuditEntry
-from tarkeep.domain.access.chain import FIRST
+from tarkeep.domain.access.chain import FIRST, line_digest
 from tarkeep.domain.ports.access import AuditLog
 
 NOW = datetime(2026, 11, 24, 1, 2, 3, tzinfo=UTC)
@@ -75,3 +75,23 @@ class AuditLogContract:
         assert (report.lines, report.broken, report.torn) == (6, None, 0)
         assert len(set(noted)) == 6
         assert all(another().check(digest).holds_noted for digest in noted)
+
+    def test_lines_are_read_from_the_newest_on(self, another: Callable[[], AuditLog]) -> None:
+        """Each once, whole or those with some bytes; and under any of them by its digest."""
+        log = another()
+        assert list(log.newest_first()) == []
+        for number in range(5):
+            log.append(entry(f"{'ab'[number % 2]}/FULL/{number}.tar.gz"))
+
+        lines = list(another().newest_first())
+        assert [f"FULL/{number}.".encode() in line for number, line in zip(range(4, -1, -1), lines, strict=True)] == [
+            True
+        ] * 5
+        assert line_digest(lines[0]) == another().check().last
+        assert list(another().newest_first(containing=b'"b/')) == [lines[1], lines[3]]
+        for number, line in enumerate(lines):
+            assert list(another().newest_first(line_digest(line))) == lines[number + 1 :]
+            assert list(another().newest_first(line_digest(line), b'"a/')) == [
+                one for one in lines[number + 1 :] if b'"a/' in one
+            ]
+        assert list(another().newest_first("1" * 64)) == []

@@ -39,6 +39,7 @@ from ...domain.access.audit import (
     line_of,
     told_about,
     told_as,
+    told_before,
 )
 from ...domain.access.chain import FIRST, line_digest
 from ...domain.errors.capacity import BackendUnavailable
@@ -113,6 +114,15 @@ class FileAuditLog:
                     return entry
                 end = start
         return None
+
+    def newest_first(self, below: str | None = None, containing: bytes = b"") -> Iterator[bytes]:
+        with self._mapped() as lines:
+            end = 0 if lines is None else _end_before(lines, below)
+            while lines is not None and (at := lines.rfind(containing or b"\n", 0, end)) >= 0:
+                start, stop = lines.rfind(b"\n", 0, at) + 1, lines.find(b"\n", at)
+                if stop >= 0:  # else it is being written, or torn: the next one that is added ends it
+                    yield lines[start:stop]
+                end = start
 
     @contextmanager
     def _mapped(self) -> Iterator[mmap | None]:
@@ -194,6 +204,20 @@ class FileAuditLog:
         size = end_torn_line(log, size)
         self._last = line_digest(last_line(log))
         return size
+
+
+def _end_before(lines: mmap, below: str | None) -> int:
+    """Where the lines before the one with the digest *below* end; the end of all without it, 0 if no line has it."""
+    if below is None:
+        return len(lines)
+    following = lines.rfind(told_before(below))
+    end = len(lines) if following < 0 else lines.rfind(b"\n", 0, following) + 1
+    while end > 0:  # once round, unless the line is the newest, or is followed by a torn one
+        start = lines.rfind(b"\n", 0, end - 1) + 1
+        if line_digest(lines[start : end - 1]) == below:
+            return start
+        end = start
+    return 0
 
 
 def _read_key(file: Path) -> bytes | None:

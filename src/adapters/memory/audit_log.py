@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections import deque
+from collections.abc import Iterator
 
 from attrs import define, field
 
@@ -51,3 +52,12 @@ class MemoryAuditLog:
                 if entry is not None and entry.result.startswith(beginnings):
                     return entry
         return None
+
+    def newest_first(self, below: str | None = None, containing: bytes = b"") -> Iterator[bytes]:
+        with self._lock:
+            lines = list(reversed(self._lines))
+        is_below = below is None
+        for line in lines:
+            if is_below and containing in line:
+                yield line
+            is_below = is_below or line_digest(line) == below

@@ -113,6 +113,11 @@ def told_about(what: str) -> bytes:
     return b'"what": ' + json.dumps(what).encode() + b', "sha256": '
 
 
+def told_before(before: str) -> bytes:
+    """The bytes that the line after the one with the digest *before* contains, and no other; a torn one lacks them."""
+    return b', "before": ' + json.dumps(before).encode()
+
+
 def entry_of(line: bytes) -> AuditEntry | None:
     """What *line* says; None if it is torn or damaged. Its seal is not looked at."""
     told = told_in(line)

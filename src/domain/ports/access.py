@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Protocol
 
@@ -93,4 +94,16 @@ class AuditLog(Protocol):
         What the newest line about *what* says whose result begins with one of *beginnings*; None without one.
 
         Torn and damaged lines are passed over. Cost may grow with the log.
+        """
+
+    def newest_first(self, below: str | None = None, containing: bytes = b"") -> Iterator[bytes]:
+        """
+        The lines as they are, each without its newline, the newest first; only those that contain the bytes
+        *containing*, which have no newline, and only those before the line with the digest *below*: none if no line
+        has it. A line that is being added now may be missing.
+
+        Cost: grows with what is passed over, some 300 ms per gigabyte, and with what is taken.
+
+        Raises:
+            BackendUnavailable: the log cannot be read.
         """

@@ -41,6 +41,7 @@ from ...domain.ports.uploads import UploadLocks, UploadSessions
 from ...domain.profiles.capacity import NO_RESERVE, Reserve
 from ...domain.profiles.rules import NO_RULES, Rules
 from ...domain.tar.paths import MAX_HELD_BYTES
+from ...domain.usecases.access.read_log import ReadLog, SeeLogEnd
 from ...domain.usecases.access.sessions import BeginSession, EndSession, Recognise
 from ...domain.usecases.access.tokens import Authenticate, Reauthenticate
 from ...domain.usecases.access.visible import VisibleProfiles
@@ -132,6 +133,8 @@ class Tarkeep:
     recognise: Recognise
     end_session: EndSession
     audit: AuditLog
+    read_log: ReadLog
+    see_log_end: SeeLogEnd
     admission: AdmissionChecks
     receive: ReceiveArchive
     receive_late_offer: ReceiveLateOffer
@@ -365,6 +368,8 @@ def assemble(
         read_fleet=ReadFleet(look, check_server, WATCH),
         read_calendar=ReadCalendar(arrived, clock),
         audit=audit,
+        read_log=ReadLog(audit),
+        see_log_end=SeeLogEnd(audit),
         admission=admission,
         receive=receive,
         receive_late_offer=ReceiveLateOffer(admission, begin_intake, store),

@@ -8,17 +8,21 @@ from ..edge.guard import principal_of
 from .attempts import attempt_of
 from .coming_in import form_token
 from .done import said_done
+from .entries import ENTRIES
 
 
 def frame(request: Request) -> dict[str, object]:
     """
-    The values for the frame of a page: by which token its reader came in, the token for forms, and what came of one.
+    The values for the frame of a page: where it leads, by which token its reader came in, the token for forms, and what
+    came of one.
 
     *may* are the scopes of the reader; without a *token* nothing may be changed, and `forms` has no token for forms.
     """
     principal = principal_of(request)
     may = sorted(scope.value for scope in principal.scopes)
     return {
+        "entries": [entry for entry in ENTRIES if entry.is_open_to(principal)],
+        "here": request.url.path,
         "token": principal.token,
         "may": may,
         "scopes": ", ".join(may),

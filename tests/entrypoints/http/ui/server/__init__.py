@@ -1,0 +1,1 @@
+"""Tests of the pages about the server as a whole."""
