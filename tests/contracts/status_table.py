@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -80,6 +81,26 @@ class StatusTableContract:
         table.keep([status(profile, version)])
         catalog.replace([make_archive(profile="a")])
         assert [profile for profile, _ in table.due(STAMP, NOON, limit=10)] == ["a"]
+
+    def test_its_mark_is_another_one_after_a_change(self, catalog: Catalog, table: StatusTable) -> None:
+        """Of the archives or of what is kept; that of one profile changes with that profile alone."""
+        marks = [(table.mark(), table.mark("a"))]
+        changes: list[Callable[[], object]] = [
+            lambda: catalog.adopt([make_archive(profile="a")]),
+            lambda: table.keep([status("a", 1)]),
+            lambda: table.keep([evolve(status("a", 1), worked_out_at=NOON + HOUR)]),
+            lambda: catalog.mark(make_archive(profile="a").id, ArchiveState.DAMAGED),
+            lambda: table.forget(["a"]),
+        ]
+        for change in changes:
+            change()
+            marks.append((table.mark(), table.mark("a")))
+            assert marks[-1] == (table.mark(), table.mark("a"))
+        assert [len(set(kind)) for kind in zip(*marks, strict=True)] == [6, 6]
+
+        catalog.adopt([make_archive(profile="b")])
+        assert table.mark() != marks[-1][0]
+        assert table.mark("a") == marks[-1][1]
 
     def test_absences_are_kept_in_order(self, catalog: Catalog, table: StatusTable) -> None:
         later, earlier = Absence(NOON + HOUR, NOON + 2 * HOUR), Absence(NOON, NOON + HOUR / 2)

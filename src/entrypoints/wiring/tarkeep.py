@@ -103,6 +103,7 @@ from ...domain.usecases.retention.upkeep import EmptyTrash, PruneProfiles
 from ...domain.usecases.retention.watch_clock import AcceptClock, ReadClockNote, WatchClock
 from ...domain.usecases.watching.brakes import KnownBrakes
 from ...domain.usecases.watching.check_profile import CheckProfile, CheckProfiles, CheckServer
+from ...domain.usecases.watching.mark_changes import MarkChanges
 from ...domain.usecases.watching.profile_look import ProfileLook
 from ...domain.usecases.watching.read_calendar import ReadCalendar
 from ...domain.usecases.watching.read_fleet import ReadFleet
@@ -207,6 +208,7 @@ class Tarkeep:
     check_profiles: CheckProfiles
     check_server: CheckServer
     read_fleet: ReadFleet
+    mark_changes: MarkChanges
     read_calendar: ReadCalendar
     read_metrics: ReadMetrics
     raise_event: RaiseEvent
@@ -366,6 +368,7 @@ def assemble(
         recognise=Recognise(token_store, browsers, clock),
         end_session=EndSession(browsers),
         read_fleet=ReadFleet(look, check_server, WATCH),
+        mark_changes=MarkChanges(look, check_server, WATCH),
         read_calendar=ReadCalendar(arrived, clock),
         audit=audit,
         read_log=ReadLog(audit),

@@ -47,6 +47,12 @@ class MemoryStatusTable:
         with self._lock:
             return [self._kept[profile] for profile in sorted(self._kept)]
 
+    def mark(self, profile: str | None = None) -> str:
+        versions = self._versions()
+        with self._lock:
+            of = sorted(versions.keys() | self._kept.keys()) if profile is None else [profile]
+            return repr([(versions.get(one), self._kept.get(one)) for one in of])
+
     def absences(self) -> list[Absence]:
         with self._lock:
             return sorted(self._absences.values(), key=lambda one: one.since)

@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 from attrs import frozen
-from sqlalchemy import bindparam, delete, literal, or_, select
+from sqlalchemy import bindparam, delete, func, literal, or_, select
 
 from ....domain.watching.kept_status import KeptStatus
 from ....domain.watching.light import Concern, ConcernKind, Light
@@ -58,6 +58,13 @@ class SqlStatusTable:
         rows = self._all(_ALL, {})
         with as_written():
             return [_status(*row) for row in rows]
+
+    def mark(self, profile: str | None = None) -> str:
+        if profile is None:
+            (row,) = self._all(_MARK, {})
+        else:
+            (row,) = self._all(_MARK_ONE, {"of_profile": profile})
+        return " ".join(map(str, row))
 
     def absences(self) -> list[Absence]:
         return [Absence(time_of(since_us), time_of(until_us)) for since_us, until_us in self._all(_ABSENCES, {})]
@@ -168,6 +175,18 @@ _ALL = select(
     _s.braked,
     _s.reasons,
 ).order_by(_s.profile)
+_kept = select(func.count().label("count"), func.max(_s.worked_out_us).label("newest"))
+_present = select(func.count().label("count"), func.sum(_p.version).label("versions"))
+
+
+def _mark(kept: Query, present: Query) -> Query:
+    return select(*kept.subquery().c, *present.subquery().c)
+
+
+_MARK = _mark(_kept, _present)
+_MARK_ONE = _mark(
+    _kept.where(_s.profile == bindparam("of_profile")), _present.where(_p.profile == bindparam("of_profile"))
+)
 _ABSENCES = select(absences.c.since_us, absences.c.until_us).order_by(absences.c.since_us)
 _DROP_ABSENCE = delete(absences).where(absences.c.since_us == bindparam("since"))
 _NOTE_ABSENCE = absences.insert().inline()

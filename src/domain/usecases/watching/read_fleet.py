@@ -9,6 +9,7 @@ from attrs import evolve, frozen
 
 from ...errors.archives import ProfileNotFound
 from ...jobs.run import Run, RunOutcome
+from ...ports.upkeep.jobs import JobTable
 from ...watching.kept_status import KeptStatus
 from ...watching.light import Concern, ConcernKind, Light
 from .check_profile import CheckServer
@@ -74,8 +75,8 @@ class ReadFleet:
             BackendUnavailable: the catalog cannot be read.
         """
         now = self.look.clock.now()
-        looked_at = self._looked_at()
-        is_stale = looked_at is None or now - looked_at > STALE_AFTER
+        looked_at = last_look(self.look.jobs, self.watch)
+        is_stale = is_long_ago(looked_at, now)
         oldest = now - STALE_AFTER
         known = {status.profile: status for status in self.look.statuses.all() if sees(status.profile)}
         for status in self._changed(sees, now):
@@ -91,14 +92,6 @@ class ReadFleet:
         rows = tuple(wanted[start : start + limit])
         return Fleet(counts, rows, len(wanted), server, looked_at, is_stale, now)
 
-    def _looked_at(self) -> datetime | None:
-        done = (RunOutcome.DONE, RunOutcome.NOTHING)
-        record = self.look.jobs.records().get(self.watch)
-        run: Run | None = record.last if record is not None else None
-        if run is not None and run.outcome not in done:
-            run = next((one for one in self.look.jobs.runs(self.watch) if one.outcome in done), None)
-        return None if run is None else run.ended_at
-
     def _changed(self, sees: Callable[[str], bool], now: datetime) -> list[KeptStatus]:
         """The first profiles whose archives have changed since the last watch, as they are now."""
         absences = self.look.statuses.absences()
@@ -112,6 +105,21 @@ class ReadFleet:
             except ProfileNotFound:  # its last archive went meanwhile
                 continue
         return found
+
+
+def last_look(jobs: JobTable, watch: str) -> datetime | None:
+    """When the job *watch*, which looks at profiles, last ended as it should; None if it never did."""
+    done = (RunOutcome.DONE, RunOutcome.NOTHING)
+    record = jobs.records().get(watch)
+    run: Run | None = record.last if record is not None else None
+    if run is not None and run.outcome not in done:
+        run = next((one for one in jobs.runs(watch) if one.outcome in done), None)
+    return None if run is None else run.ended_at
+
+
+def is_long_ago(looked_at: datetime | None, now: datetime) -> bool:
+    """Whether a look at that time says nothing about *now*."""
+    return looked_at is None or now - looked_at > STALE_AFTER
 
 
 def _as_known(status: KeptStatus, oldest: datetime) -> KeptStatus:

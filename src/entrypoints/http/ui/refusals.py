@@ -28,6 +28,9 @@ def way_to_pages(scope: Scope) -> Response | None:
 
 def refused_page(scope: Scope, problem: Problem) -> Response:
     """What a browser gets for *problem*: the form for a token if it has to come in first, else a page that says it."""
+    if Headers(scope=scope).get("hx-request") == "true" and problem.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        # a part of a page was asked for: the whole page is asked again, and shows what became of it
+        return Response(None, problem.status, {"HX-Refresh": "true", **problem.headers})
     if problem.status == HTTPStatus.UNAUTHORIZED and scope["method"] in ("GET", "HEAD"):
         return login_for(scope["path"], scope["query_string"].decode("ascii", "replace"))
     values = {"title": HTTPStatus(problem.status).phrase, "detail": problem.detail, "status": problem.status}

@@ -14,13 +14,15 @@ from ....domain.text.counted import counted
 from ....domain.text.sizes import human_size
 from ....domain.watching.calendar import summary
 from ...remedies import remedy
-from .static_files import static_url
+from .sending.packed import PackedResponse
+from .sending.static_files import static_url
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
 _HEADERS = {"Content-Security-Policy": POLICY, "Cache-Control": "private, no-cache", "Vary": "Cookie"}
+_TIME = Markup('<local-time datetime="{0}"><time datetime="{0}">{1} UTC</time></local-time>')
 
 
 def _time(at: datetime | None) -> Markup:
@@ -28,7 +30,7 @@ def _time(at: datetime | None) -> Markup:
     if at is None:
         return Markup("never")
     exact = at.astimezone(UTC)
-    return Markup('<time datetime="{}">{} UTC</time>').format(f"{exact:%Y-%m-%dT%H:%M:%SZ}", f"{exact:%Y-%m-%d %H:%M}")
+    return _TIME.format(f"{exact:%Y-%m-%dT%H:%M:%SZ}", f"{exact:%Y-%m-%d %H:%M}")
 
 
 def ago(at: datetime, now: datetime) -> str:
@@ -54,4 +56,4 @@ _environment.globals.update(strip_summary=summary, ago=ago, static=static_url, r
 def render(template: str, values: Mapping[str, object], status: int = 200) -> Response:
     """The page *template* with *values*."""
     text = _environment.get_template(template).render(values)
-    return Response(text, status, _HEADERS, "text/html")
+    return PackedResponse(text, status, _HEADERS, "text/html")

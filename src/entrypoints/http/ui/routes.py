@@ -14,7 +14,7 @@ from .pages.fleet import show_fleet
 from .pages.profile import show_profile
 from .pages.server.log import show_log
 from .pages.tree import show_tree
-from .static_files import PREFIX, send_static
+from .sending.static_files import PREFIX, send_static
 
 _ANYBODY_IN = Access(is_page=True)
 _PROFILE = "/ui/p/{profile}"

@@ -145,7 +145,7 @@ def test_archives_are_locked_and_read_again(site: Site) -> None:
 def test_an_address_says_only_what_is_on_the_list(site: Site) -> None:
     site.come_in(site.token(Scope.LIST))
 
-    assert 'role="status"' not in site.browser.get(f"{PAGE}?done=<b>everything").text
+    assert 'class="done"' not in site.browser.get(f"{PAGE}?done=<b>everything").text
     assert 'role="status">✓ The hold is released.' in site.browser.get(f"{PAGE}?done=released").text
 
 

@@ -17,6 +17,7 @@ from ...requests.parameters import whole_number
 from ..frame import frame
 from ..lights import SHAPES, WORDS
 from ..rendering import render
+from ..sending.refresh import refresh
 
 _PAGE = 100
 _STRIP_DAYS = 30
@@ -31,6 +32,9 @@ async def show_fleet(request: Request) -> Response:
     start = whole_number(query, "start", 0, 0, 1 << 40)
 
     def answer() -> Response:
+        refreshed = refresh(request)
+        if refreshed.unchanged is not None:
+            return refreshed.unchanged
         fleet = context.tarkeep.read_fleet(
             principal.sees,
             with_server=principal.sees_everything,
@@ -41,6 +45,7 @@ async def show_fleet(request: Request) -> Response:
         )
         values = {
             **frame(request),
+            "refresh": refreshed.url,
             "fleet": fleet,
             "strips": {row.profile: context.tarkeep.read_calendar(row.profile, _STRIP_DAYS) for row in fleet.rows},
             "light": _light(fleet),

@@ -13,6 +13,7 @@ from ...routes.points import Point, point_in_list
 from ..frame import frame
 from ..lights import SHAPES, WORDS
 from ..rendering import render
+from ..sending.refresh import refresh
 from .archive import archive_url
 
 _PAGE = 200
@@ -25,6 +26,9 @@ async def show_profile(request: Request) -> Response:
     context, profile = Context.of(request), requested_profile(request)
 
     def answer() -> Response:
+        refreshed = refresh(request, profile)
+        if refreshed.unchanged is not None:
+            return refreshed.unchanged
         status = context.tarkeep.check_profile(profile)
         places = list(context.tarkeep.load_points(profile).places())
         places.sort(key=_received, reverse=True)
@@ -34,6 +38,7 @@ async def show_profile(request: Request) -> Response:
         points = [(place.archive, point_in_list(place)) for place in places[:_PAGE]]
         values = {
             **frame(request),
+            "refresh": refreshed.url,
             "profile": profile,
             "calendars": [("year", year), ("season", year[-_SEASON:])],
             "summary": summary(days),

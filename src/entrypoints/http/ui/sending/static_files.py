@@ -10,7 +10,8 @@ from importlib.resources import files
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ..answers.problems import Problem
+from ...answers.problems import Problem
+from .packed import KeptResponse
 
 PREFIX = "/ui/static/"
 _TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
@@ -19,7 +20,7 @@ _TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 def _read() -> dict[str, tuple[str, bytes]]:
     """Each file by its own name: the name with its digest, and its content."""
     found = {}
-    for file in files(__package__).joinpath("static").iterdir():
+    for file in files(__package__.rpartition(".")[0]).joinpath("static").iterdir():
         stem, _, suffix = file.name.rpartition(".")
         if suffix in _TYPES:
             content = file.read_bytes()
@@ -42,4 +43,4 @@ async def send_static(request: Request) -> Response:
     if name not in _BY_URL:
         raise Problem(404, "not-found", "no such file; reload the page that names it")
     headers = {"Cache-Control": "public, max-age=31536000, immutable"}
-    return Response(_BY_URL[name], 200, headers, _TYPES[name.rpartition(".")[2]])
+    return KeptResponse(_BY_URL[name], 200, headers, _TYPES[name.rpartition(".")[2]])
