@@ -43,7 +43,7 @@ from ...domain.profiles.rules import NO_RULES, Rules
 from ...domain.tar.paths import MAX_HELD_BYTES
 from ...domain.usecases.access.read_log import ReadLog, SeeLogEnd
 from ...domain.usecases.access.sessions import BeginSession, EndSession, Recognise
-from ...domain.usecases.access.tokens import Authenticate, Reauthenticate
+from ...domain.usecases.access.tokens import Authenticate, ListTokens, Reauthenticate, RevokeToken
 from ...domain.usecases.access.visible import VisibleProfiles
 from ...domain.usecases.drills.judge_drill import FindDrill, JudgeDrill, ListDrills, MeasureRestores
 from ...domain.usecases.drills.open_drill import OpenDrill
@@ -133,6 +133,8 @@ class Tarkeep:
     begin_session: BeginSession
     recognise: Recognise
     end_session: EndSession
+    list_tokens: ListTokens
+    revoke_token: RevokeToken
     audit: AuditLog
     read_log: ReadLog
     see_log_end: SeeLogEnd
@@ -367,6 +369,8 @@ def assemble(
         begin_session=BeginSession(Authenticate(token_store, clock), browsers, clock, secrets.token_bytes),
         recognise=Recognise(token_store, browsers, clock),
         end_session=EndSession(browsers),
+        list_tokens=ListTokens(token_store),
+        revoke_token=RevokeToken(token_store, clock, audit),
         read_fleet=ReadFleet(look, check_server, WATCH),
         mark_changes=MarkChanges(look, check_server, WATCH),
         read_calendar=ReadCalendar(arrived, clock),

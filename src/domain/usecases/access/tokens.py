@@ -96,16 +96,18 @@ class RevokeToken:
     clock: Clock
     audit: AuditLog
 
-    def __call__(self, id: str) -> Token:
+    def __call__(self, id: str, who: str | None = HOST, address: str = "") -> Token:
         """
         Returns the revoked token; *id* may also be the whole token. Revoking twice is no error.
+
+        *who* revokes it, from which *address*, is for the audit log.
 
         Raises:
             TokenNotFound: no token has that id.
         """
         now = self.clock.now()
         token = self.token_store.revoke(token_id(id) or id, now)
-        self.audit.append(AuditEntry(now, HOST, "", f"token {token.id}", None, "revoked"))
+        self.audit.append(AuditEntry(now, who, address, f"token {token.id}", None, "revoked"))
         return token
 
 

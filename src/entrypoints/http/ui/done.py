@@ -16,6 +16,7 @@ class Done(Enum):
     HELD = "The archive is held: it is not pruned until the hold is released or ends."
     RELEASED = "The hold is released."
     LOCKED = "The archive is locked: nobody can remove it before that time."
+    REVOKED = "The token is revoked: it is refused from now on, and its sessions have ended."
     SCRUB_ASKED = "All archives of this profile are being read again."
 
     def at(self, page: str) -> str:

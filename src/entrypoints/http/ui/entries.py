@@ -23,8 +23,11 @@ class NavEntry:
         return may and (principal.sees_everything or not is_for_all)
 
 
+_ADMINISTER = Access((Scope.ADMIN,), Where.EVERY, is_page=True)
+
 FLEET = NavEntry("Fleet", "/ui/", Access((Scope.LIST,), Where.HANDLER, is_page=True))
 LOG = NavEntry("Log", "/ui/log", Access((Scope.LIST, Scope.ADMIN), Where.HANDLER, is_page=True))
+TOKENS = NavEntry("Tokens", "/ui/tokens", _ADMINISTER)
 
-ENTRIES = (FLEET, LOG)
+ENTRIES = (FLEET, LOG, TOKENS)
 """In the order in which they are shown."""

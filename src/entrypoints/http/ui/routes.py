@@ -7,12 +7,13 @@ from ..edge.access import OPEN, Access, GuardedRoute, Where
 from ..routes import archives as v1
 from ..routes import trees
 from .coming_in import log_in, log_out, show_login
-from .entries import FLEET, LOG
+from .entries import FLEET, LOG, TOKENS
 from .pages import archive_forms
 from .pages.archive import show_archive
 from .pages.fleet import show_fleet
 from .pages.profile import show_profile
 from .pages.server.log import show_log
+from .pages.server.tokens import revoke, show_tokens
 from .pages.tree import show_tree
 from .sending.static_files import PREFIX, send_static
 
@@ -34,6 +35,8 @@ def pages() -> list[GuardedRoute]:
         GuardedRoute("/ui/logout", log_out, {"POST": _ANYBODY_IN}),
         GuardedRoute(FLEET.path, show_fleet, {"GET": FLEET.access}),
         GuardedRoute(LOG.path, show_log, {"GET": LOG.access}),
+        GuardedRoute(TOKENS.path, show_tokens, {"GET": TOKENS.access}),
+        GuardedRoute(TOKENS.path + "/{id}/revoke", revoke, {"POST": TOKENS.access}),
         GuardedRoute(_PROFILE + "/tree", show_tree, {"GET": _LOOK}),
         GuardedRoute(_PROFILE + "/restore.tar", trees.restore_tar, {"GET": _GET}),
         GuardedRoute(_PROFILE + "/restore.tar.gz", trees.restore_tar_gz, {"GET": _GET}),

@@ -18,6 +18,7 @@ from ....answers.problems import Problem
 from ....context import Context
 from ....edge.guard import principal_of
 from ....requests.parameters import checked_text, optional_profile
+from ...commands import at_server
 from ...entries import LOG
 from ...frame import frame
 from ...rendering import render
@@ -65,6 +66,7 @@ async def show_log(request: Request) -> Response:
             "first": LOG.path + ("?" + urlencode({**asked, "below": ""}) if wanted != LogFilter() else ""),
             "older": "" if page.below is None else f"{LOG.path}?{urlencode({k: v for k, v in asked.items() if v})}",
             "is_first": not below,
+            "line": at_server("audit", "verify"),
             "end": tarkeep.see_log_end() if sees_all else None,
         }
         return render("log.html", values)
