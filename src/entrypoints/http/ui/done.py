@@ -1,10 +1,19 @@
-"""What was done by a form, in a sentence for the page that follows: from a list, so no link says anything else."""
+"""
+What came of a form, for the page that follows: that it was done, or what was tried and why it failed.
+
+What was done is named in the address of the page, from a list, so that no link says anything else.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
+from types import MappingProxyType
 
+from attrs import frozen
 from starlette.requests import Request
+
+from ....domain.text.paths import printable
 
 DONE = "done"
 """The query key that names one of `Done`."""
@@ -28,3 +37,37 @@ def said_done(request: Request) -> str:
     """The sentence that the address of *request* names; empty if it names none."""
     asked = request.query_params.get(DONE, "")
     return next((one.value for one in Done if one.name.lower() == asked), "")
+
+
+_ATTEMPT = "tarkeep.attempt"
+
+
+@frozen
+class Attempt:
+    """
+    A form that was sent and not carried out: the path it was sent to, its *fields* without any token, and why.
+
+    *problem* is a sentence without its full stop; it is empty if nothing was tried.
+    """
+
+    path: str = ""
+    fields: Mapping[str, str] = MappingProxyType({})
+    problem: str = ""
+
+    def typed(self, path: str, field: str, default: str = "") -> str:
+        """What was typed into *field* of the form that is sent to *path*; *default* if that was not the one."""
+        return printable(self.fields.get(field, "")) if self.path == path else default
+
+
+_NOTHING = Attempt()
+
+
+def note_attempt(request: Request, attempt: Attempt) -> None:
+    """Let the page that answers *request* show *attempt*."""
+    request.scope[_ATTEMPT] = attempt
+
+
+def attempt_of(request: Request) -> Attempt:
+    """What was tried by *request*, if anything."""
+    attempt: Attempt = request.scope.get(_ATTEMPT, _NOTHING)
+    return attempt

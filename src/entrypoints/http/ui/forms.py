@@ -36,8 +36,8 @@ from ..answers.problems import Problem, problem_of
 from ..context import Context
 from ..edge.access import Access
 from ..edge.guard import PRINCIPAL, judge_principal, principal_of
-from .attempts import Attempt, note_attempt
 from .coming_in import FORM_TOKEN, checked_form
+from .done import Attempt, note_attempt
 
 PROOF = "token"
 """The field of a form with the token that proves who sends it."""

@@ -5,9 +5,8 @@ from __future__ import annotations
 from starlette.requests import Request
 
 from ..edge.guard import principal_of
-from .attempts import attempt_of
 from .coming_in import form_token
-from .done import said_done
+from .done import attempt_of, said_done
 from .entries import ENTRIES
 
 

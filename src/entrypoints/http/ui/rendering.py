@@ -33,6 +33,11 @@ def _time(at: datetime | None) -> Markup:
     return _TIME.format(f"{exact:%Y-%m-%dT%H:%M:%SZ}", f"{exact:%Y-%m-%d %H:%M}")
 
 
+def _size(size_bytes: int) -> str:
+    """*size_bytes* as people read it; bytes have no fractions."""
+    return human_size(size_bytes) if size_bytes >= 1024 else f"{size_bytes} B"
+
+
 def ago(at: datetime, now: datetime) -> str:
     """How long before *now* that was, in its largest unit."""
     seconds = max(int((now - at).total_seconds()), 0)
@@ -49,7 +54,7 @@ _environment = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_environment.filters.update(time=_time, size=human_size, counted=counted, segment=lambda text: quote(text, safe=""))
+_environment.filters.update(time=_time, size=_size, counted=counted, segment=lambda text: quote(text, safe=""))
 _environment.globals.update(strip_summary=summary, ago=ago, static=static_url, remedy=remedy)
 
 

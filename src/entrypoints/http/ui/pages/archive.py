@@ -91,7 +91,7 @@ def _lines(id: ArchiveId, request: Request) -> dict[str, str]:
     """The commands that do what the page does."""
     path = f"/api/v1/profiles/{id.profile}/archives/{id.type.value}/{quote(id.name, safe='')}"
     return {
-        "get": curl(request, path, "-O"),
+        "download": curl(request, path, "-O"),
         "hold": at_server("hold", "add", id.profile, id.label, "--id", "NAME", "--reason", "WHY"),
         "release": at_server("hold", "release", id.profile, id.label, "--id", "NAME"),
         "lock": at_server("lock", id.profile, id.label, "--until", "30d"),
@@ -109,7 +109,7 @@ def _shown(member: Member, id: ArchiveId) -> ShownMember:
     name, folder = path_text(member.path), f"/ui/p/{id.profile}/archives/{id.type.value}/{quote(id.name, safe='')}"
     is_file = member.type is MemberType.FILE and not member.is_sparse  # of a sparse one only a tar has its holes
     get = f"{folder}/members/{quote(name)}" if is_file else ""
-    return ShownMember(printable(name), member.type.value, member.size_bytes, get)
+    return ShownMember(printable(name) or ".", member.type.value, member.size_bytes, get)
 
 
 def _obstacles(place: PlacedArchive) -> list[str]:
