@@ -109,6 +109,21 @@ def _adopt(tarkeep: Tarkeep) -> None:
         log.warning("catalog lacked archives of the store, which are entered now", archives=report.adopted)
     for id in report.unclear:
         log.warning("not in the catalog, and has no good side-car: run tarkeep rebuild", archive=id)
+    if report.adopted or report.remade:
+        _recall(tarkeep)
+
+
+def _recall(tarkeep: Tarkeep) -> None:
+    """Note again what the evidence says was read right and drilled, and log it."""
+    try:
+        recalled = tarkeep.recall_proofs()
+    except TarkeepError as error:  # then all counts as never read, and is read sooner
+        log.warning("nothing was taken from the evidence", reason=error)
+        return
+    if recalled.broken is not None:
+        log.warning("nothing was taken from the evidence: a line does not follow the one before it", at=recalled.broken)
+    elif recalled.archives or recalled.drills:
+        log.warning("taken from the evidence", archives_read=recalled.archives, drills=recalled.drills)
 
 
 def _check_address(tarkeep: Tarkeep, settings: ServerSettings, host: str) -> None:

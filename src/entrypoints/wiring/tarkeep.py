@@ -160,6 +160,7 @@ class Tarkeep:
     show_evidence: ShowEvidence
     check_evidence: CheckEvidence
     adopt_archives: AdoptArchives
+    recall_proofs: RecallProofs
     import_folder: ImportFolder
     links: ProfileLinks
     load_points: LoadPoints
@@ -360,6 +361,7 @@ def assemble(
         },
     )
     ask_for_run, list_runs = AskForRun(jobs, job_plan.table, clock), ListRuns(jobs, job_plan.table)
+    recall_proofs = RecallProofs(evidence, scrub_plan.table, drill_plan.table)
     return Tarkeep(
         clock=clock,
         ids=ids,
@@ -396,9 +398,8 @@ def assemble(
         check_readiness=CheckReadiness(store, catalog),
         recover=RecoverInterrupted(store, catalog, sessions),
         ballast=ballast,
-        rebuild=RebuildCatalog(
-            store, catalog, hasher, mend, records, RecallProofs(evidence, scrub_plan.table, drill_plan.table)
-        ),
+        rebuild=RebuildCatalog(store, catalog, hasher, mend, records, recall_proofs),
+        recall_proofs=recall_proofs,
         show_evidence=ShowEvidence(evidence),
         check_evidence=CheckEvidence(evidence),
         adopt_archives=AdoptArchives(store, catalog, examiner, max_adopted),

@@ -82,6 +82,24 @@ def test_what_a_catalog_lost_is_there_after_a_start(
         assert (SAID in new) is is_first
 
 
+def test_what_was_read_right_is_known_again_from_the_evidence(stopped: Stopped) -> None:
+    """A scrub's results outlive the catalog; what was never read stays so."""
+    command = [sys.executable, "-m", "tarkeep", "scrub", "--data", str(stopped.data)]
+    subprocess.run(command, capture_output=True, check=True, timeout=60)
+    with live_server(stopped.data) as server, server.client() as client:
+        client.put(url_of("unread.tar.gz"), content=CONTENT).raise_for_status()
+        read = [client.head(url_of(name)).headers["Tarkeep-Verified-At"] for name in NAMES]
+    stopped.lose()
+
+    with live_server(stopped.data) as server, server.client() as client:
+        known = [client.head(url_of(name)).headers["Tarkeep-Verified-At"] for name in NAMES]
+        assert all(
+            again <= first for again, first in zip(known, read, strict=True)
+        )  # one line tells of many, since when
+        assert "Tarkeep-Verified-At" not in client.head(url_of("unread.tar.gz")).headers
+    assert "taken from the evidence archives_read=4 drills=0" in stopped.data.with_name("data.log").read_text()
+
+
 MANGLED = [
     "DELETE FROM archives",
     "DELETE FROM archives WHERE seq = 1",
