@@ -9,6 +9,8 @@ from enum import Enum
 
 from attrs import field, frozen
 
+from ..text.counted import counted
+
 _SPAN = re.compile(r"(\d{1,6})([hdwmy])", re.ASCII)
 _MONTHS_IN_YEAR = 12
 
@@ -63,6 +65,11 @@ class Span:
     def after(self, moment: datetime) -> datetime:
         """The time that lies this span after *moment*, which is aware; the latest possible one at most."""
         return _moved(moment, self, 1)
+
+    @property
+    def words(self) -> str:
+        """The span in words, such as ``30 days``."""
+        return counted(self.count, self.unit.name.lower())
 
     def __str__(self) -> str:
         return f"{self.count}{self.unit.value}"

@@ -139,7 +139,7 @@ def try_channels(settings: StorageSettings) -> TryChannels:
     """What tries the channels of *settings*, without a store. Raises as the functions above."""
     clock = SystemClock()
     channels = channels_of(notice_settings(settings), clock)
-    return TryChannels(channels, clock, RandomIds(), socket.gethostname())
+    return TryChannels(lambda: channels, clock, RandomIds(), socket.gethostname())
 
 
 def _channel(told: ChannelSettings, clock: Clock) -> Channel:

@@ -65,6 +65,8 @@ from ...domain.usecases.looking.trace_history import TraceHistory
 from ...domain.usecases.notices.deliver import DELIVER, DeliverNotices
 from ...domain.usecases.notices.heartbeat import Beat
 from ...domain.usecases.notices.raise_event import EndEvent, RaiseEvent
+from ...domain.usecases.notices.show_channels import ShowChannels
+from ...domain.usecases.notices.try_channels import TryChannels
 from ...domain.usecases.reading.archive_members import ArchiveMembers
 from ...domain.usecases.reading.examiner import Examiner
 from ...domain.usecases.reading.find_archive import FindArchive, FindByName
@@ -101,6 +103,7 @@ from ...domain.usecases.retention.trash import ListTrash, PurgeTrash
 from ...domain.usecases.retention.undelete import HiddenArchives, ShowHidden, Undelete, WayBack
 from ...domain.usecases.retention.upkeep import EmptyTrash, PruneProfiles
 from ...domain.usecases.retention.watch_clock import AcceptClock, ReadClockNote, WatchClock
+from ...domain.usecases.scrubbing.read_scrubs import ReadScrubs
 from ...domain.usecases.watching.brakes import KnownBrakes
 from ...domain.usecases.watching.check_profile import CheckProfile, CheckProfiles, CheckServer
 from ...domain.usecases.watching.mark_changes import MarkChanges
@@ -214,6 +217,9 @@ class Tarkeep:
     mark_changes: MarkChanges
     read_calendar: ReadCalendar
     read_metrics: ReadMetrics
+    read_scrubs: ReadScrubs
+    show_channels: ShowChannels
+    try_channels: TryChannels
     raise_event: RaiseEvent
     end_event: EndEvent
     traffic: Traffic
@@ -463,6 +469,9 @@ def assemble(
             statuses,
             notices.table,
         ),
+        read_scrubs=ReadScrubs(figures, scrub_plan.table, clock, scrub_plan.every),
+        show_channels=ShowChannels(notices.table, notices.in_use),
+        try_channels=TryChannels(notices.current, clock, ids, notices.server),
         check_server=check_server,
         raise_event=RaiseEvent(notices.table, clock, ids, notices.in_use),
         end_event=EndEvent(notices.table, clock, ids, notices.in_use),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from attrs import frozen
 
@@ -15,9 +15,9 @@ from ...ports.upkeep.notices import Channel
 
 @frozen
 class TryChannels:
-    """Send a trial over one channel, or over all."""
+    """Send a trial over one channel, or over all; *current* gives those in use by name."""
 
-    channels: Mapping[str, Channel]
+    current: Callable[[], Mapping[str, Channel]]
     clock: Clock
     ids: IdSource
     server: str
@@ -29,14 +29,15 @@ class TryChannels:
         Raises:
             ChannelNotFound: there is no channel *name*.
         """
-        if name is not None and name not in self.channels:
-            raise ChannelNotFound(name, tuple(self.channels))
+        channels = self.current()
+        if name is not None and name not in channels:
+            raise ChannelNotFound(name, tuple(channels))
         found: dict[str, str] = {}
-        for channel in self.channels if name is None else (name,):
+        for channel in channels if name is None else (name,):
             text = f"This is a trial of the channel {channel}: alerts of Tarkeep on {self.server} reach you."
             message = Message(self.ids.new(), NoticeKind.TEST, self.clock.now(), self.server, "trial", text)
             try:
-                self.channels[channel].deliver(message)
+                channels[channel].deliver(message)
             except NotDelivered as error:
                 found[channel] = str(error)
             else:

@@ -36,15 +36,16 @@ def run_json(run: Run, principal: Principal) -> dict[str, object]:
         "outcome": run.outcome.value,
         "summary": "" if sums is None else sums.summary,
         "counts": {} if sums is None else dict(sums.counts),
-        "waits": [] if report is None else _remarks(report.waits, principal),
-        "problems": [] if report is None else _remarks(report.problems, principal),
+        "waits": [] if report is None else [_remark(one) for one in visible(report.waits, principal)],
+        "problems": [] if report is None else [_remark(one) for one in visible(report.problems, principal)],
         "error": run.error if principal.sees_everything or not run.error else "the job failed",
     }
 
 
-def _remarks(remarks: Iterable[Remark], principal: Principal) -> list[dict[str, object]]:
-    return [
-        {"profile": remark.profile, "detail": remark.text}
-        for remark in remarks
-        if remark.profile is None or principal.sees(remark.profile)
-    ]
+def visible(remarks: Iterable[Remark], principal: Principal) -> list[Remark]:
+    """Those of *remarks* that *principal* may see: about profiles that they see, and about the whole server."""
+    return [remark for remark in remarks if remark.profile is None or principal.sees(remark.profile)]
+
+
+def _remark(remark: Remark) -> dict[str, object]:
+    return {"profile": remark.profile, "detail": remark.text}

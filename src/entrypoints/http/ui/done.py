@@ -25,7 +25,9 @@ class Done(Enum):
     HELD = "The archive is held: it is not pruned until the hold is released or ends."
     RELEASED = "The hold is released."
     LOCKED = "The archive is locked: nobody can remove it before that time."
+    UNDELETED = "The archive is back, with everything in the trash that it builds on."
     REVOKED = "The token is revoked: it is refused from now on, and its sessions have ended."
+    RUN_ASKED = "The job was asked to run: it begins as soon as no other job runs."
     SCRUB_ASKED = "All archives of this profile are being read again."
 
     def at(self, page: str) -> str:

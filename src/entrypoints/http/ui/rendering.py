@@ -11,6 +11,7 @@ from markupsafe import Markup
 from starlette.responses import Response
 
 from ....domain.text.counted import counted
+from ....domain.text.durations import duration
 from ....domain.text.sizes import human_size
 from ....domain.watching.calendar import summary
 from ...remedies import remedy
@@ -54,7 +55,9 @@ _environment = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_environment.filters.update(time=_time, size=_size, counted=counted, segment=lambda text: quote(text, safe=""))
+_environment.filters.update(
+    time=_time, size=_size, counted=counted, duration=duration, segment=lambda text: quote(text, safe="")
+)
 _environment.globals.update(strip_summary=summary, ago=ago, static=static_url, remedy=remedy)
 
 

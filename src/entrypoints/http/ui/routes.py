@@ -7,13 +7,14 @@ from ..edge.access import OPEN, Access, GuardedRoute, Where
 from ..routes import archives as v1
 from ..routes import trees
 from .coming_in import log_in, log_out, show_login
-from .entries import FLEET, LOG, TOKENS
+from .entries import FLEET, LOG, TOKENS, UPKEEP
 from .pages import archive_forms
 from .pages.archive import show_archive
 from .pages.fleet import show_fleet
 from .pages.profile import show_profile
 from .pages.server.log import show_log
 from .pages.server.tokens import revoke, show_tokens
+from .pages.server.upkeep import run_job, show_upkeep, undelete
 from .pages.tree import show_tree
 from .sending.static_files import PREFIX, send_static
 
@@ -34,6 +35,9 @@ def pages() -> list[GuardedRoute]:
         GuardedRoute("/ui/login", log_in, {"POST": OPEN}),
         GuardedRoute("/ui/logout", log_out, {"POST": _ANYBODY_IN}),
         GuardedRoute(FLEET.path, show_fleet, {"GET": FLEET.access}),
+        GuardedRoute(UPKEEP.path, show_upkeep, {"GET": UPKEEP.access}),
+        GuardedRoute(UPKEEP.path + "/jobs/{job}/run", run_job, {"POST": _RUN}),
+        GuardedRoute(UPKEEP.path + "/trash/{profile}/{type}/{name}/undelete", undelete, {"POST": _KEEP}),
         GuardedRoute(LOG.path, show_log, {"GET": LOG.access}),
         GuardedRoute(TOKENS.path, show_tokens, {"GET": TOKENS.access}),
         GuardedRoute(TOKENS.path + "/{id}/revoke", revoke, {"POST": TOKENS.access}),

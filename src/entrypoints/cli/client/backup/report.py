@@ -7,6 +7,7 @@ from attrs import frozen
 from .....domain.client.backup.back_up import BackedUp
 from .....domain.client.backup.verdict import DumpVerdict, left_out_text
 from .....domain.text.counted import counted
+from .....domain.text.durations import duration
 from .....domain.text.paths import path_text
 from .....domain.text.sizes import human_size
 from ...terminal.exits import OK, PARTLY
@@ -102,17 +103,6 @@ def _summary(done: BackedUp, course: Course) -> str:
         sizes = f"{human_size(course.read_bytes)} read, {human_size(done.archive.size_bytes)} stored"
         facts.append(f"{sizes} in {duration(course.seconds)}")
     return "; ".join(facts)
-
-
-def duration(seconds: float) -> str:
-    """*seconds* for people: ``0.4 s``, ``12 s``, ``3 min 5 s``, ``2 h 7 min``."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def _tell_unreadable(output: Output, done: BackedUp) -> None:
