@@ -70,3 +70,14 @@ class ArrivalTableContract:
             catalog.replace([stays, found])
             assert table.days(TODAY, TODAY + DAY) == before
             assert [one.archives for one in table.days(TODAY, TODAY + 9 * DAY)] == [1, 1, 1]
+
+    def test_sizes_are_added_up_by_profile(self, catalog: Catalog, table: ArrivalTable) -> None:
+        """Over the days that were asked for, both ends included."""
+        for number, profile in enumerate(("web", "web", "laptop", "old")):
+            at = NOON - (10 * DAY if profile == "old" else number * DAY)
+            archive = evolve(make_archive(f"{number}.tar.gz", profile=profile, received_at=at), size_bytes=10**number)
+            catalog.claim(archive)
+            catalog.confirm(archive)
+
+        assert table.sizes(TODAY - 2 * DAY, TODAY) == {"web": 11, "laptop": 100}
+        assert table.sizes(TODAY + DAY, TODAY + DAY) == {}

@@ -22,6 +22,7 @@ from tarkeep.adapters.memory.upkeep.evidence_log import MemoryEvidenceLog
 from tarkeep.adapters.memory.upkeep.figures import MemoryFigures
 from tarkeep.adapters.memory.upkeep.scrub_table import MemoryScrubTable
 from tarkeep.adapters.memory.upkeep.status_table import MemoryStatusTable
+from tarkeep.adapters.memory.upkeep.usage_table import MemoryUsageTable
 from tarkeep.adapters.memory.upload_sessions import MemoryUploadSessions
 from tarkeep.adapters.process.hashing import HashlibHasher
 from tarkeep.adapters.process.name_locks import ProcessNameLocks
@@ -46,6 +47,7 @@ from tarkeep.domain.ports.upkeep.arrivals import ArrivalTable
 from tarkeep.domain.ports.upkeep.evidence import EvidenceLog
 from tarkeep.domain.ports.upkeep.figures import Figures
 from tarkeep.domain.ports.upkeep.statuses import StatusTable
+from tarkeep.domain.ports.upkeep.usage import UsageTable
 from tarkeep.domain.ports.uploads import UploadSessions
 from tarkeep.domain.profiles.rules import NO_RULES, Rules
 from tarkeep.domain.usecases.linking.see_point import Seeing
@@ -81,6 +83,7 @@ def assembled(
     statuses: StatusTable | None = None,
     browsers: SessionTable | None = None,
     arrived: ArrivalTable | None = None,
+    used: UsageTable | None = None,
     notice_wiring: NoticeWiring | None = None,
     job_plan: JobPlan | None = None,
     drill_plan: DrillPlan | None = None,
@@ -106,6 +109,7 @@ def assembled(
         statuses=statuses or MemoryStatusTable(dict),
         browsers=browsers or MemorySessionTable(),
         arrived=arrived or MemoryArrivalTable(),
+        used=used or MemoryUsageTable(),
         notices=notice_wiring,
         max_bytes=MAX_BYTES,
         sessions=sessions if sessions is not None else MemoryUploadSessions(),
@@ -225,6 +229,7 @@ class InMemory:
             statuses=self.catalog.statuses,
             browsers=self.catalog.sessions,
             arrived=self.catalog.arrived,
+            used=self.catalog.used,
             notice_wiring=self.notice_wiring,
             job_plan=self.job_plan,
             drill_plan=DrillPlan(self.catalog.drills),

@@ -74,6 +74,7 @@ class Watched:
             statuses=self.fuse.around(self.catalog.statuses),
             browsers=self.catalog.sessions,
             arrived=self.catalog.arrived,
+            used=self.catalog.used,
             notice_wiring=wiring,
             job_plan=JobPlan(self.catalog.jobs, dict.fromkeys((WATCH, DELIVER), OFTEN)),
         )

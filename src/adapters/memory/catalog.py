@@ -43,6 +43,7 @@ from .upkeep.job_table import MemoryJobTable
 from .upkeep.notice_table import MemoryNoticeTable
 from .upkeep.scrub_table import MemoryScrubTable
 from .upkeep.status_table import MemoryStatusTable
+from .upkeep.usage_table import MemoryUsageTable
 
 
 class MemoryCatalog(MemoryLinks):
@@ -66,6 +67,7 @@ class MemoryCatalog(MemoryLinks):
         self.drills = drills = MemoryDrillTable()
         self.figures = MemoryFigures(self, scrubs, drills)
         self.sessions = MemorySessionTable()
+        self.used = MemoryUsageTable()
 
     def claim(self, archive: BackupArchive) -> ClaimOutcome:
         with self._lock:

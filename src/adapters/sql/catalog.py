@@ -86,6 +86,7 @@ from .upkeep.notice_rows import SqlNoticeTable
 from .upkeep.scrub_rows import SqlScrubTable
 from .upkeep.session_rows import SqlSessionTable
 from .upkeep.status_rows import SqlStatusTable
+from .upkeep.usage_rows import SqlUsageTable
 
 _Rows: TypeAlias = Sequence[tuple[Any, ...]]
 
@@ -121,11 +122,11 @@ class SqlCatalog(SqlLinks, SqlRemovals):
         self.scrubs = SqlScrubTable(self._all, self._write, engine.dialect.name)
         self.drills = SqlDrillTable(self._all, self._write)
         self.sessions = SqlSessionTable(self._all, self._write)
-        self._links = LinkChanges(engine.dialect.name)
+        self.used = SqlUsageTable(self._all, self._write, engine.dialect.name)
+        self._links, self._counts = LinkChanges(engine.dialect.name), SqlCounts(engine.dialect.name)
         upsert = sqlite.insert if engine.dialect.name == "sqlite" else postgresql.insert
         # inline: the row's number is not needed
         self._enter_if_new = upsert(archives).on_conflict_do_nothing().inline()
-        self._counts = SqlCounts(engine.dialect.name)
         self.arrived = SqlArrivalTable(self._all, engine.dialect.name)
 
     @classmethod

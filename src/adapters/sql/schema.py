@@ -32,7 +32,7 @@ from sqlalchemy import (
 
 from ...domain.errors.settings import FormatUnknown
 
-HEAD = "0019"
+HEAD = "0020"
 """The newest revision among the migrations."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -350,6 +350,16 @@ sessions = Table(
     Column("token", Text, nullable=False),
     Column("begun_us", BigInteger, nullable=False),
     Column("used_us", BigInteger, nullable=False),
+)
+
+used_days = Table(
+    "used_days",
+    METADATA,
+    Column("day", BigInteger, primary_key=True, autoincrement=False),
+    Column("full_bytes", BigInteger, nullable=False),
+    Column("inc_bytes", BigInteger, nullable=False),
+    Column("diff_bytes", BigInteger, nullable=False),
+    Column("trash_bytes", BigInteger, nullable=False),
 )
 """Sessions of browsers. `FORGET_EVERYTHING` leaves them, too."""
 

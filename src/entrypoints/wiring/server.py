@@ -141,6 +141,7 @@ def open_tarkeep(settings: StorageSettings) -> Iterator[Tarkeep]:
             statuses=catalog.statuses,
             browsers=catalog.sessions,
             arrived=catalog.arrived,
+            used=catalog.used,
             notices=notices,
             drill_plan=drill_plan(settings, catalog.drills),
         )

@@ -37,6 +37,7 @@ from ...domain.ports.upkeep.evidence import EvidenceLog
 from ...domain.ports.upkeep.figures import Figures
 from ...domain.ports.upkeep.scrubbing import Traffic
 from ...domain.ports.upkeep.statuses import StatusTable
+from ...domain.ports.upkeep.usage import UsageTable
 from ...domain.ports.uploads import UploadLocks, UploadSessions
 from ...domain.profiles.capacity import NO_RESERVE, Reserve
 from ...domain.profiles.rules import NO_RULES, Rules
@@ -111,6 +112,8 @@ from ...domain.usecases.watching.profile_look import ProfileLook
 from ...domain.usecases.watching.read_calendar import ReadCalendar
 from ...domain.usecases.watching.read_fleet import ReadFleet
 from ...domain.usecases.watching.read_metrics import ReadMetrics, TrashSize
+from ...domain.usecases.watching.read_storage import ReadStorage
+from ...domain.usecases.watching.sample_usage import SampleUsage
 from ...domain.usecases.watching.watch import WATCH, WatchProfiles
 from ..logs import Log, LoggedNotices
 from .advice import advice
@@ -217,6 +220,7 @@ class Tarkeep:
     mark_changes: MarkChanges
     read_calendar: ReadCalendar
     read_metrics: ReadMetrics
+    read_storage: ReadStorage
     read_scrubs: ReadScrubs
     show_channels: ShowChannels
     try_channels: TryChannels
@@ -250,6 +254,7 @@ def assemble(
     statuses: StatusTable,
     browsers: SessionTable,
     arrived: ArrivalTable,
+    used: UsageTable,
     max_bytes: int | None,
     sessions: UploadSessions,
     upload_locks: UploadLocks,
@@ -323,6 +328,8 @@ def assemble(
         drill_plan.table,
         drill_plan.limits,
     )
+    trash = TrashSize(store, clock, turns)
+    sample = SampleUsage(catalog, trash, arrived, used, clock)
     check_server = CheckServer(job_plan.table, watch_clock, store, reserve, notices.table)
     beat = None if notices.heartbeat is None else Beat(notices.heartbeat, job_plan.table, clock, WATCH)
     open_point, restore_tar = (
@@ -353,7 +360,7 @@ def assemble(
         },
         {SCRUB: scrub, REHEARSE: drilling.rehearse},
         {
-            WATCH: WatchProfiles(look, check_server, notices.table, ids, notices.in_use),
+            WATCH: WatchProfiles(look, check_server, notices.table, ids, notices.in_use, sample),
             DELIVER: DeliverNotices(
                 notices.table,
                 notices.current,
@@ -461,7 +468,7 @@ def assemble(
             figures,
             links,
             KnownBrakes(store, rules, turns),
-            TrashSize(store, clock, turns),
+            trash,
             store,
             job_plan.table,
             tally,
@@ -469,6 +476,7 @@ def assemble(
             statuses,
             notices.table,
         ),
+        read_storage=ReadStorage(catalog, store, trash, arrived, used, reserve, clock),
         read_scrubs=ReadScrubs(figures, scrub_plan.table, clock, scrub_plan.every),
         show_channels=ShowChannels(notices.table, notices.in_use),
         try_channels=TryChannels(notices.current, clock, ids, notices.server),

@@ -48,6 +48,12 @@ class MemoryArrivalTable:
             ]
         return sorted(found, key=lambda one: (one.profile, one.day, one.type.value))
 
+    def sizes(self, first: date, last: date) -> dict[str, int]:
+        found = Counter[str]()
+        for one in self.days(first, last):
+            found[one.profile] += one.size_bytes
+        return dict(found)
+
 
 def _counted(archives: Iterable[BackupArchive]) -> tuple[Counter[_Place], Counter[_Place]]:
     counts, sizes = Counter[_Place](), Counter[_Place]()

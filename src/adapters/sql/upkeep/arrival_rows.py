@@ -76,6 +76,10 @@ class SqlArrivalTable:
                 for whose, day, type, count, size_bytes in rows
             ]
 
+    def sizes(self, first: date, last: date) -> dict[str, int]:
+        values: Values = {"first": (first - _EPOCH).days, "last": (last - _EPOCH).days}
+        return dict(self._all(_SIZES, values))
+
 
 _a, _d = archives.c, arrivals.c
 _day = _a.received_us // literal(_DAY_US, BigInteger)
@@ -90,3 +94,8 @@ _OF_ALL = (
     .order_by(_d.profile, _d.day, _d.type)
 )
 _OF_PROFILE = _OF_ALL.where(_d.profile == bindparam("of_profile"))
+_SIZES = (
+    select(_d.profile, cast(func.sum(_d.size_bytes), BigInteger))
+    .where(_d.day >= bindparam("first"), _d.day <= bindparam("last"))
+    .group_by(_d.profile)
+)

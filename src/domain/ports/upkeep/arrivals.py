@@ -24,3 +24,11 @@ class ArrivalTable(Protocol):
 
         Cost: grows with what is returned.
         """
+
+    def sizes(self, first: date, last: date) -> dict[str, int]:
+        """
+        How many bytes came to each profile from *first* to *last*, both included; a profile to which nothing came is
+        missing.
+
+        Cost: grows with the number of profiles, and of days on which something came to them.
+        """

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -28,12 +29,14 @@ from ...notices.routes import PlanInUse
 from ...notices.settling import Settlement, settle
 from ...ports.system import IdSource
 from ...ports.upkeep.notices import KEPT_NOTICE_DAYS, NoticeTable
+from ...tarkeep_error import TarkeepError
 from ...text.counted import counted
 from ...watching.kept_status import KeptStatus
 from ...watching.light import ConcernKind, Light
 from ...watching.slots import Absence
 from .check_profile import CheckServer
 from .profile_look import ProfileLook, ProfileStatus
+from .sample_usage import SampleUsage
 
 WATCH = "watch"
 """The name of the job."""
@@ -56,6 +59,7 @@ class WatchProfiles:
     notices: NoticeTable
     ids: IdSource
     in_use: PlanInUse
+    sample: SampleUsage
     _is_absence_noted: bool = field(default=False, init=False)
     _waits: dict[str, list[str]] = field(factory=dict, init=False)
     _unread: dict[str, int] = field(factory=dict, init=False)
@@ -79,6 +83,8 @@ class WatchProfiles:
             opened += self._look_at(due, stamp, absences, now)
         opened += self._settle_rest(now)
         self._make_digest(now)
+        with suppress(TarkeepError):  # such as a trash that cannot be read: a day lacks in a picture, and alerts go on
+            self.sample()
         summary = f"{counted(looked, 'profile')} looked at, {counted(opened, 'alert')} began or ended"
         return JobReport(summary, {"profiles": looked, "alerts": opened}, did_something=opened > 0)
 

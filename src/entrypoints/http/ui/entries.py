@@ -27,8 +27,9 @@ _ADMINISTER = Access((Scope.ADMIN,), Where.EVERY, is_page=True)
 
 FLEET = NavEntry("Fleet", "/ui/", Access((Scope.LIST,), Where.HANDLER, is_page=True))
 UPKEEP = NavEntry("Upkeep", "/ui/upkeep", Access((Scope.LIST,), Where.HANDLER, is_page=True))
+STORAGE = NavEntry("Storage", "/ui/storage", Access((Scope.LIST,), Where.HANDLER, is_page=True))
 LOG = NavEntry("Log", "/ui/log", Access((Scope.LIST, Scope.ADMIN), Where.HANDLER, is_page=True))
 TOKENS = NavEntry("Tokens", "/ui/tokens", _ADMINISTER)
 
-ENTRIES = (FLEET, UPKEEP, LOG, TOKENS)
+ENTRIES = (FLEET, UPKEEP, STORAGE, LOG, TOKENS)
 """In the order in which they are shown."""

@@ -7,12 +7,13 @@ from ..edge.access import OPEN, Access, GuardedRoute, Where
 from ..routes import archives as v1
 from ..routes import trees
 from .coming_in import log_in, log_out, show_login
-from .entries import FLEET, LOG, TOKENS, UPKEEP
+from .entries import FLEET, LOG, STORAGE, TOKENS, UPKEEP
 from .pages import archive_forms
 from .pages.archive import show_archive
 from .pages.fleet import show_fleet
 from .pages.profile import show_profile
 from .pages.server.log import show_log
+from .pages.server.storage import show_storage
 from .pages.server.tokens import revoke, show_tokens
 from .pages.server.upkeep import run_job, show_upkeep, undelete
 from .pages.tree import show_tree
@@ -38,6 +39,7 @@ def pages() -> list[GuardedRoute]:
         GuardedRoute(UPKEEP.path, show_upkeep, {"GET": UPKEEP.access}),
         GuardedRoute(UPKEEP.path + "/jobs/{job}/run", run_job, {"POST": _RUN}),
         GuardedRoute(UPKEEP.path + "/trash/{profile}/{type}/{name}/undelete", undelete, {"POST": _KEEP}),
+        GuardedRoute(STORAGE.path, show_storage, {"GET": STORAGE.access}),
         GuardedRoute(LOG.path, show_log, {"GET": LOG.access}),
         GuardedRoute(TOKENS.path, show_tokens, {"GET": TOKENS.access}),
         GuardedRoute(TOKENS.path + "/{id}/revoke", revoke, {"POST": TOKENS.access}),

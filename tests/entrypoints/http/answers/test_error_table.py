@@ -28,6 +28,7 @@ from tarkeep.adapters.memory.store import MemoryArchiveStore
 from tarkeep.adapters.memory.upkeep.arrival_table import MemoryArrivalTable
 from tarkeep.adapters.memory.upkeep.scrub_table import MemoryScrubTable
 from tarkeep.adapters.memory.upkeep.status_table import MemoryStatusTable
+from tarkeep.adapters.memory.upkeep.usage_table import MemoryUsageTable
 from tarkeep.adapters.memory.upload_sessions import MemoryUploadSessions
 from tarkeep.adapters.process.clock_and_ids import RandomIds, SystemClock
 from tarkeep.adapters.process.hashing import HashlibHasher
@@ -169,6 +170,7 @@ def tarkeep_over(
         statuses=MemoryStatusTable(dict),
         browsers=MemorySessionTable(),
         arrived=MemoryArrivalTable(),
+        used=MemoryUsageTable(),
         max_bytes=1 << 20,
         sessions=MemoryUploadSessions(),
         upload_locks=ProcessUploadLocks(),

@@ -1,0 +1,27 @@
+"""Every adapter of the port `UsageTable` against its contract."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tarkeep.adapters.memory.upkeep.usage_table import MemoryUsageTable
+from tarkeep.adapters.sql.catalog import SqlCatalog
+from tarkeep.adapters.sql.upkeep.usage_rows import SqlUsageTable
+from tests.contracts.usage_table import UsageTableContract
+
+
+class TestMemoryUsageTable(UsageTableContract):
+    @pytest.fixture
+    def table(self) -> MemoryUsageTable:
+        return MemoryUsageTable()
+
+
+class TestSqlUsageTable(UsageTableContract):
+    @pytest.fixture
+    def table(self, tmp_path: Path) -> Iterator[SqlUsageTable]:
+        with closing(SqlCatalog.open(f"sqlite:///{tmp_path}/catalog.sqlite", busy_seconds=60)) as catalog:
+            yield catalog.used
