@@ -7,11 +7,12 @@ Monday, as ISO 8601 has it. Days are those of UTC, so that no day is longer than
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date, timedelta
+from itertools import groupby
 from typing import TypeAlias
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from ..identity.archive_id import BackupType
 from ..text.counted import counted, listed
@@ -22,11 +23,17 @@ _DAY = timedelta(days=1)
 
 @frozen
 class CalendarDay:
-    """A day, and how many archives of each type came on it: of those that came, in the order of the types."""
+    """
+    A day, and how many archives of each type came on it: of those that came, in the order of the types.
+
+    *kept* is how many of them are still there, None if that was not asked. *is_missing*: one was due, and none came.
+    """
 
     day: date
     archives: tuple[tuple[BackupType, int], ...] = ()
     size_bytes: int = 0
+    kept: int | None = None
+    is_missing: bool = False
 
     @property
     def total(self) -> int:
@@ -34,9 +41,20 @@ class CalendarDay:
 
     @property
     def words(self) -> str:
-        """The day in words, such as ``2026-11-23: 1 FULL and 2 INC``."""
-        came = [f"{count} {type.value}" for type, count in self.archives]
-        return f"{self.day.isoformat()}: {listed(came) if came else 'nothing'}"
+        """The day in words, such as ``2026-11-23: 1 FULL and 2 INC, pruned since``."""
+        came = listed([f"{count} {type.value}" for type, count in self.archives]) if self.archives else "nothing"
+        if self.is_gone:
+            came += ", pruned since"
+        elif self.kept is not None and self.kept < self.total:
+            came += f", {self.total - self.kept} pruned since"
+        elif self.is_missing:
+            came += ", though one was due"
+        return f"{self.day.isoformat()}: {came}"
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether all that came on the day was pruned since."""
+        return self.kept == 0 and self.total > 0
 
 
 Week: TypeAlias = tuple[CalendarDay | None, ...]
@@ -72,6 +90,32 @@ def weeks(days: Iterable[CalendarDay]) -> tuple[Week, ...]:
             found.append([None] * 7)
         found[-1][day.day.weekday()] = day
     return tuple(tuple(week) for week in found)
+
+
+def traced(days: Iterable[CalendarDay], kept: Mapping[date, int], missing: Collection[date]) -> tuple[CalendarDay, ...]:
+    """*days* with how many of their archives are still *kept*, and whether one is *missing* on them."""
+    return tuple(
+        evolve(day, kept=min(kept.get(day.day, 0), day.total), is_missing=not day.total and day.day in missing)
+        for day in days
+    )
+
+
+def months(days: Iterable[CalendarDay]) -> tuple[tuple[str, str], ...]:
+    """
+    *days* month by month, in words: each month as ``2026-11``, and what happened in it, a sentence without its end.
+    """
+    found = []
+    for month, some in groupby(days, lambda day: f"{day.day:%Y-%m}"):
+        of_month = tuple(some)
+        text = summary(of_month)
+        missing = [f"{day.day.day}" for day in of_month if day.is_missing]
+        gone = sum(day.is_gone for day in of_month)
+        if missing:
+            text += f"; one was due and none came on the {listed(missing)}"
+        if gone:
+            text += f"; what came on {counted(gone, 'day')} was pruned since"
+        found.append((month, text))
+    return tuple(found)
 
 
 def summary(days: tuple[CalendarDay, ...]) -> str:

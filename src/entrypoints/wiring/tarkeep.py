@@ -97,7 +97,7 @@ from ...domain.usecases.retention.apply_prune import ApplyPrune
 from ...domain.usecases.retention.brake import ReleaseBrake, ShowBrake
 from ...domain.usecases.retention.judge import JudgeArchive
 from ...domain.usecases.retention.plan_prune import PlanPrune
-from ...domain.usecases.retention.protect import LockArchive, MakeHold, ReadMarks, ReleaseHold
+from ...domain.usecases.retention.protect import LockArchive, MakeHold, ReadAllMarks, ReadMarks, ReleaseHold
 from ...domain.usecases.retention.settle_trash import SettleTrash
 from ...domain.usecases.retention.simulate_pruning import SimulatePruning
 from ...domain.usecases.retention.trash import ListTrash, PurgeTrash
@@ -109,7 +109,7 @@ from ...domain.usecases.watching.brakes import KnownBrakes
 from ...domain.usecases.watching.check_profile import CheckProfile, CheckProfiles, CheckServer
 from ...domain.usecases.watching.mark_changes import MarkChanges
 from ...domain.usecases.watching.profile_look import ProfileLook
-from ...domain.usecases.watching.read_calendar import ReadCalendar
+from ...domain.usecases.watching.read_calendar import ReadCalendar, ReadYear
 from ...domain.usecases.watching.read_fleet import ReadFleet
 from ...domain.usecases.watching.read_metrics import ReadMetrics, TrashSize
 from ...domain.usecases.watching.read_storage import ReadStorage
@@ -196,6 +196,7 @@ class Tarkeep:
     read_clock_note: ReadClockNote
     settle_trash: SettleTrash
     read_marks: ReadMarks
+    read_all_marks: ReadAllMarks
     make_hold: MakeHold
     release_hold: ReleaseHold
     lock_archive: LockArchive
@@ -219,6 +220,7 @@ class Tarkeep:
     read_fleet: ReadFleet
     mark_changes: MarkChanges
     read_calendar: ReadCalendar
+    read_year: ReadYear
     read_metrics: ReadMetrics
     read_storage: ReadStorage
     read_scrubs: ReadScrubs
@@ -389,6 +391,7 @@ def assemble(
         read_fleet=ReadFleet(look, check_server, WATCH),
         mark_changes=MarkChanges(look, check_server, WATCH),
         read_calendar=ReadCalendar(arrived, clock),
+        read_year=ReadYear(ReadCalendar(arrived, clock), load_points, catalog, rules, clock),
         audit=audit,
         read_log=ReadLog(audit),
         see_log_end=SeeLogEnd(audit),
@@ -445,6 +448,7 @@ def assemble(
         read_clock_note=ReadClockNote(clock_notes),
         settle_trash=SettleTrash(store, catalog, clock, way_back, audit),
         read_marks=ReadMarks(store, catalog),
+        read_all_marks=ReadAllMarks(store),
         make_hold=MakeHold(store, catalog, clock),
         release_hold=ReleaseHold(store, catalog, clock, evidence),
         lock_archive=LockArchive(store, catalog, clock),

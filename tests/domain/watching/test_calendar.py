@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tarkeep.domain.identity.archive_id import BackupType
 from tarkeep.domain.watching.arrived import ArrivedOnDay
-from tarkeep.domain.watching.calendar import CalendarDay, calendar, summary, weeks
+from tarkeep.domain.watching.calendar import CalendarDay, calendar, months, summary, traced, weeks
 
 DAYS = st.dates(date(2025, 12, 20), date(2027, 1, 20))
 ARRIVED = st.lists(
@@ -63,3 +63,35 @@ def test_a_day_is_told_in_words() -> None:
     assert other == CalendarDay(NOV + timedelta(days=1))
     assert other.words == "2026-11-02: nothing"
     assert summary((one, other)) == "archives came on 1 of 2 days"
+
+
+def test_a_day_tells_what_is_left_of_it_and_what_was_due() -> None:
+    came = CalendarDay(NOV, ((BackupType.FULL, 1), (BackupType.INC, 2)))
+    days = traced([came, CalendarDay(NOV + timedelta(days=1))], {}, {NOV, NOV + timedelta(days=1)})
+
+    assert days[0].is_gone
+    assert [day.words for day in days] == [
+        "2026-11-01: 1 FULL and 2 INC, pruned since",
+        "2026-11-02: nothing, though one was due",
+    ]
+    assert traced([came], {NOV: 1}, ())[0].words == "2026-11-01: 1 FULL and 2 INC, 2 pruned since"
+    assert traced([came], {NOV: 3}, ())[0].words == came.words
+
+
+@given(DAYS, st.integers(0, 400), ARRIVED)
+def test_months_in_words_are_all_of_them(first: date, length: int, arrived: list[ArrivedOnDay]) -> None:
+    days = traced(calendar(first, first + timedelta(days=length), arrived), {}, ())
+
+    told = months(days)
+
+    assert [month for month, _ in told] == sorted({f"{day.day:%Y-%m}" for day in days})
+    assert all(
+        ("pruned since" in words) == any(day.is_gone for day in days if f"{day.day:%Y-%m}" == month)
+        for month, words in told
+    )
+
+
+def test_a_month_names_the_days_that_are_missing() -> None:
+    days = traced(calendar(NOV, NOV + timedelta(days=2), []), {}, {NOV, NOV + timedelta(days=2)})
+
+    assert months(days) == (("2026-11", "archives came on 0 of 3 days; one was due and none came on the 1 and 3"),)

@@ -20,11 +20,10 @@ from ...ports.catalog import Catalog
 from ...ports.store import ArchiveStore
 from ...ports.system import Clock
 from ...ports.upkeep.evidence import EvidenceLog
-from ...retention import marks
 from ...retention.marks import Marks
 from ...retention.suspicion import Suspicion
 from ..access.put_on_record import put_on_record
-from .protect import rewrite_marks
+from .protect import marks_in, rewrite_marks
 
 NAMED = 3
 """So many archives that stop pruning are named; the others are counted."""
@@ -51,17 +50,6 @@ def few(reasons: Iterable[str]) -> list[str]:
     if len(told) <= NAMED + 1:
         return told
     return [*told[:NAMED], f"so are {len(told) - NAMED} more archives"]
-
-
-def marks_in(profile: str, store: ArchiveStore) -> dict[ArchiveId, Marks]:
-    """The marks of all archives of *profile* that have some."""
-    found: dict[ArchiveId, Marks] = {}
-    for id in store.marked(profile):
-        try:
-            found[id] = marks.decode(store.marks(id))
-        except ArchiveNotFound:  # removed meanwhile
-            continue
-    return found
 
 
 @frozen

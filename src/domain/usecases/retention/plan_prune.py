@@ -27,7 +27,8 @@ from ...retention.prune_plan import Circumstances, plan_prune, without_young
 from ...retention.suspicion import Suspicion
 from ..linking.profile_links import ProfileLinks
 from ..restoring.load_points import LoadPoints
-from .brake import few, marks_in, stopping, why_stopped
+from .brake import few, stopping, why_stopped
+from .protect import marks_in
 from .watch_clock import WatchClock
 
 BY_NAME = 10

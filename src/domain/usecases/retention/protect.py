@@ -65,6 +65,17 @@ def _check_is_stored(id: ArchiveId, catalog: Catalog, store: ArchiveStore) -> No
         raise
 
 
+def marks_in(profile: str, store: ArchiveStore) -> dict[ArchiveId, Marks]:
+    """The marks of all archives of *profile* that have some."""
+    found: dict[ArchiveId, Marks] = {}
+    for id in store.marked(profile):
+        try:
+            found[id] = marks.decode(store.marks(id))
+        except ArchiveNotFound:  # removed meanwhile
+            continue
+    return found
+
+
 @frozen
 class ReadMarks:
     """Show the marks of an archive."""
@@ -82,6 +93,21 @@ class ReadMarks:
         """
         _check_is_stored(id, self.catalog, self.store)
         return marks.decode(self.store.marks(id))
+
+
+@frozen
+class ReadAllMarks:
+    """Show the marks of all archives of a profile."""
+
+    store: ArchiveStore
+
+    def __call__(self, profile: str) -> dict[ArchiveId, Marks]:
+        """
+        The marks of those archives of *profile* that have some, in the trash too.
+
+        Cost: grows with their number.
+        """
+        return marks_in(profile, self.store)
 
 
 @frozen

@@ -32,8 +32,9 @@ from ...retention.trash_note import TrashNote
 from ...tarkeep_error import TarkeepError
 from ...text.counted import counted
 from ..access.put_on_record import put_on_record
-from .brake import marks_in, stopping
+from .brake import stopping
 from .despite_full_disk import despite_full_disk
+from .protect import marks_in
 from .watch_clock import WatchClock
 
 TellPurge = Callable[[ArchiveId, bool], None]

@@ -17,7 +17,8 @@ from ...ports.store import ArchiveStore
 from ...ports.system import Turns
 from ...profiles.rules import Rules
 from ...watching.figures import ProfileFigures
-from ..retention.brake import marks_in, stopping
+from ..retention.brake import stopping
+from ..retention.protect import marks_in
 
 _TURNS = 20
 """All profiles are looked at again in so many calls."""

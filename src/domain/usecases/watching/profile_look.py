@@ -27,7 +27,8 @@ from ...watching.light import Concern, Light, light_of
 from ...watching.profile_concerns import Missed, ProfileFacts, concerns_of
 from ...watching.slots import Absence, slots
 from ..restoring.load_points import LoadPoints
-from ..retention.brake import marks_in, stopping, why_stopped
+from ..retention.brake import stopping, why_stopped
+from ..retention.protect import marks_in
 
 PRUNE = "prune"
 

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, timedelta
 
 from attrs import frozen
 
+from ...archives.archive import ArchiveState
+from ...ports.catalog import Catalog
 from ...ports.system import Clock
 from ...ports.upkeep.arrivals import ArrivalTable
-from ...watching.calendar import CalendarDay, calendar
+from ...profiles.rules import Rules
+from ...watching.arrived import day_of
+from ...watching.calendar import CalendarDay, calendar, traced
+from ...watching.missing_days import missing_days
+from ..restoring.load_points import LoadPoints
 
 
 @frozen
@@ -28,3 +35,35 @@ class ReadCalendar:
         today = self.clock.now().astimezone(UTC).date()
         first = today - timedelta(days=days - 1)
         return calendar(first, today, self.arrived.days(first, today, profile=profile))
+
+
+@frozen
+class ReadYear:
+    """Read what came to a profile on each day of a year, how much of it is still there, and what was due in vain."""
+
+    read_calendar: ReadCalendar
+    load_points: LoadPoints
+    catalog: Catalog
+    rules: Rules
+    clock: Clock
+
+    def __call__(self, profile: str) -> tuple[CalendarDay, ...]:
+        """
+        The last 365 days up to today in UTC, the oldest first.
+
+        Raises:
+            ProfileNotFound: no archive of *profile* is stored.
+        """
+        days = self.read_calendar(profile, _YEAR)
+        stored = [place.archive.received_at for place in self.load_points(profile).places()]
+        entries = self.catalog.entries(profile)
+        removed = [archive.received_at for archive in entries if archive.state is ArchiveState.TRASHED]
+        first = days[0].day
+        receipts = [at for at in (*stored, *removed) if day_of(at) >= first]
+        came = {day.day for day in days if day.total}
+        expectation = self.rules.of(profile).expectation
+        missing = missing_days(expectation, receipts, came, self.clock.now())
+        return traced(days, Counter(map(day_of, stored)), missing)
+
+
+_YEAR = 365
