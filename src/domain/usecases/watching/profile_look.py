@@ -42,6 +42,7 @@ class ProfileStatus:
 
     *facts* is what that follows from. *next_deadline*: when the next slot is missed if nothing comes, None if nothing
     is to come. *restorable* is the newest archive that restores, and *chain_archives* the number that restore it.
+    *is_pruned*: it has a retention policy.
     """
 
     profile: str
@@ -52,6 +53,7 @@ class ProfileStatus:
     restorable: PlacedArchive | None = None
     archives: int = 0
     chain_archives: int = 0
+    is_pruned: bool = False
 
     @property
     def light(self) -> Light:
@@ -123,7 +125,8 @@ class ProfileLook:
             drills=self._drilled(profile, places) if restorable else None,
         )
         depth = 0 if last is None else len(self.catalog.path(last.archive.id))
-        return ProfileStatus(profile, newest, concerns_of(facts), facts, next_deadline, last, len(places), depth)
+        concerns, is_pruned = concerns_of(facts), rules.retention is not None
+        return ProfileStatus(profile, newest, concerns, facts, next_deadline, last, len(places), depth, is_pruned)
 
     def _drilled(self, profile: str, places: Sequence[PlacedArchive]) -> DrillFacts:
         drills = self.drills.recent(profile, kind=DrillKind.DRILL, limit=_LOOKED_AT)

@@ -14,7 +14,7 @@ from ...ports.upkeep.arrivals import ArrivalTable
 from ...profiles.rules import Rules
 from ...watching.arrived import day_of
 from ...watching.calendar import CalendarDay, calendar, traced
-from ...watching.missing_days import missing_days
+from ...watching.pictures.missing_days import missing_days
 from ..restoring.load_points import LoadPoints
 
 

@@ -211,7 +211,7 @@ async def brake(request: Request) -> Response:
     context, profile = Context.of(request), requested_profile(request)
     if request.method != "DELETE":
         return await context.answer(lambda: brake_json(profile, context.tarkeep.show_brake(profile)))
-    to = _archive_in(profile, request.query_params.get("to"))
+    to = archive_in(profile, request.query_params.get("to"))
 
     def release() -> dict[str, object]:
         released, left = context.tarkeep.release_brake(to, principal_of(request).token)
@@ -226,7 +226,14 @@ async def brake(request: Request) -> Response:
     return await context.answer(release)
 
 
-def _archive_in(profile: str, label: str | None) -> ArchiveId:
+def archive_in(profile: str, label: str | None) -> ArchiveId:
+    """
+    The archive of *profile* that is named as TYPE/NAME.
+
+    Raises:
+        Problem: ``invalid-parameter``: it is named otherwise, or not at all.
+        InvalidType, InvalidName: it cannot be one.
+    """
     type, slash, name = (label or "").partition("/")
     if not slash:
         raise Problem(400, "invalid-parameter", "to must be the last archive that was looked at, as TYPE/NAME")

@@ -24,6 +24,8 @@ class Done(Enum):
 
     HELD = "The archive is held: it is not pruned until the hold is released or ends."
     RELEASED = "The hold is released."
+    BRAKE_RELEASED = "These archives are trusted now, and pruning goes on."
+    BRAKE_STAYS = "These archives are trusted now. Others are still suspicious, so nothing is pruned."
     LOCKED = "The archive is locked: nobody can remove it before that time."
     UNDELETED = "The archive is back, with everything in the trash that it builds on."
     REVOKED = "The token is revoked: it is refused from now on, and its sessions have ended."

@@ -11,10 +11,10 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, date, datetime, time
 from itertools import islice, pairwise
 
-from ..profiles.expectation import Cadence, Expectation
-from .arrived import day_of
-from .learning import NEWEST, learnt
-from .slots import slots
+from ...profiles.expectation import Cadence, Expectation
+from ..arrived import day_of
+from ..learning import NEWEST, learnt
+from ..slots import slots
 
 _NOON = time(12)
 _MOST_SLOTS = 10_000

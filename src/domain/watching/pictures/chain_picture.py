@@ -18,11 +18,11 @@ from collections.abc import Mapping, Sequence
 
 from attrs import define, field, frozen
 
-from ..chains.link import Evidence
-from ..chains.neighbours import order
-from ..chains.standing import PlacedArchive, parents_first
-from ..identity.archive_id import ArchiveId
-from ..text.counted import counted
+from ...chains.link import Evidence
+from ...chains.neighbours import order
+from ...chains.standing import PlacedArchive, parents_first
+from ...identity.archive_id import ArchiveId
+from ...text.counted import counted
 
 MOST_NODES = 200
 MOST_IN_ROW = 12
@@ -225,11 +225,11 @@ class _Drawing:
 
     def _hidden(self, number: int) -> range:
         """Which of a *number* of archives in a row are not shown."""
-        most = min(MOST_IN_ROW, self.left)
-        if number <= most:
+        if number <= min(MOST_IN_ROW, self.left):
             return range(number, number)
-        from_end = min(_FROM_END, most - 1)
-        return range(most - from_end, number - from_end)
+        shown = max(min(MOST_IN_ROW, self.left) - 1, 1)  # the fold takes a place, too
+        from_end = min(_FROM_END, shown - 1)
+        return range(shown - from_end, number - from_end)
 
     def _show(self, id: ArchiveId, on: ArchiveId | None, row: int, column: int) -> None:
         self.left -= 1

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tarkeep.domain.profiles.expectation import NOTHING, Cadence, Expectation
 from tarkeep.domain.profiles.schedule import EverySo
 from tarkeep.domain.profiles.span import Span
-from tarkeep.domain.watching.missing_days import missing_days
+from tarkeep.domain.watching.pictures.missing_days import missing_days
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 FIRST = datetime(2026, 11, 2, 2, tzinfo=UTC)
