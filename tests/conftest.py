@@ -14,8 +14,10 @@ import shutil
 import signal
 import tempfile
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
@@ -28,6 +30,9 @@ pytest.register_assert_rewrite("tests.contracts", "tests.faults", "tests.support
 from tests.support import forked_starts  # noqa: E402 - after the line above, which it needs
 
 forked_starts.install()
+
+if TYPE_CHECKING:
+    from tests.support.postgres import Postgres
 
 _COUNTED = {
     "real people": "what became of what real people do",
@@ -68,6 +73,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section(_COUNTED[name])
         for kind in sorted(found, key=lambda kind: (not kind.startswith("ERROR"), -found[kind])):
             terminalreporter.line(f"{found[kind]:6}  {kind}")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL for the tests of this process."""
+    from tests.support.postgres import running_postgres
+
+    with running_postgres() as postgres:
+        yield postgres
 
 
 @pytest.hookimpl(trylast=True)

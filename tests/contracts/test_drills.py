@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
@@ -22,18 +21,18 @@ class TestMemoryDrillTable(DrillTableContract):
 
 class TestSqlDrillTable(DrillTableContract):
     @pytest.fixture
-    def catalog(self, tmp_path: Path) -> Iterator[SqlCatalog]:
-        with closing(SqlCatalog.open(f"sqlite:///{tmp_path}/catalog.sqlite", busy_seconds=60)) as catalog:
+    def catalog(self, catalog_url: str) -> Iterator[SqlCatalog]:
+        with closing(SqlCatalog.open(catalog_url, busy_seconds=60)) as catalog:
             yield catalog
 
     @pytest.fixture
     def table(self, catalog: SqlCatalog) -> SqlDrillTable:
         return catalog.drills
 
-    def test_it_outlives_the_process_and_a_rebuild(self, catalog: SqlCatalog, tmp_path: Path) -> None:
+    def test_it_outlives_the_process_and_a_rebuild(self, catalog: SqlCatalog, catalog_url: str) -> None:
         done = ended(catalog.drills, a_drill())
         catalog.replace([])
         catalog.close()
 
-        with closing(SqlCatalog.open(f"sqlite:///{tmp_path}/catalog.sqlite")) as again:
+        with closing(SqlCatalog.open(catalog_url)) as again:
             assert again.drills.find(done.id) == done

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
@@ -40,8 +39,8 @@ class TestMemoryFigures(FiguresContract):
 
 class TestSqlFigures(FiguresContract):
     @pytest.fixture
-    def catalog(self, tmp_path: Path) -> Iterator[SqlCatalog]:
-        with closing(SqlCatalog.open(f"sqlite:///{tmp_path}/catalog.sqlite", busy_seconds=60)) as catalog:
+    def catalog(self, catalog_url: str) -> Iterator[SqlCatalog]:
+        with closing(SqlCatalog.open(catalog_url, busy_seconds=60)) as catalog:
             yield catalog
 
     @pytest.fixture

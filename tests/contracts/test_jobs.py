@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
@@ -26,8 +25,8 @@ class TestMemoryJobTable(JobTableContract):
 
 
 @pytest.fixture
-def catalog(tmp_path: Path) -> Iterator[SqlCatalog]:
-    with closing(SqlCatalog.open(f"sqlite:///{tmp_path}/catalog.sqlite", busy_seconds=60)) as catalog:
+def catalog(catalog_url: str) -> Iterator[SqlCatalog]:
+    with closing(SqlCatalog.open(catalog_url, busy_seconds=60)) as catalog:
         yield catalog
 
 
@@ -36,12 +35,12 @@ class TestSqlJobTable(JobTableContract):
     def table(self, catalog: SqlCatalog) -> SqlJobTable:
         return catalog.jobs
 
-    def test_it_outlives_the_process(self, catalog: SqlCatalog, tmp_path: Path) -> None:
+    def test_it_outlives_the_process(self, catalog: SqlCatalog, catalog_url: str) -> None:
         catalog.jobs.note("prune", "stated", MOMENT)
         run = catalog.jobs.begin("prune", RunCause.SCHEDULED, MOMENT)
         catalog.close()
 
-        with closing(SqlCatalog.open(f"sqlite:///{tmp_path}/catalog.sqlite")) as again:
+        with closing(SqlCatalog.open(catalog_url)) as again:
             assert again.jobs.records()["prune"].last == run
 
     def test_a_catalog_made_anew_keeps_the_runs(self, catalog: SqlCatalog) -> None:

@@ -7,7 +7,6 @@ import email.policy
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -33,8 +32,8 @@ from tests.support.smtp import Mailbox, smtp_server
 
 
 @pytest.fixture
-def catalog(tmp_path: Path) -> Iterator[SqlCatalog]:
-    with closing(SqlCatalog.open(f"sqlite:///{tmp_path}/catalog.sqlite", busy_seconds=60)) as catalog:
+def catalog(catalog_url: str) -> Iterator[SqlCatalog]:
+    with closing(SqlCatalog.open(catalog_url, busy_seconds=60)) as catalog:
         yield catalog
 
 
@@ -49,12 +48,12 @@ class TestSqlNoticeTable(NoticeTableContract):
     def table(self, catalog: SqlCatalog) -> SqlNoticeTable:
         return catalog.notices
 
-    def test_it_outlives_the_process_and_a_rebuild(self, catalog: SqlCatalog, tmp_path: Path) -> None:
+    def test_it_outlives_the_process_and_a_rebuild(self, catalog: SqlCatalog, catalog_url: str) -> None:
         put(catalog.notices, ALERT)
         catalog.replace([make_archive()])
         catalog.close()
 
-        with closing(SqlCatalog.open(f"sqlite:///{tmp_path}/catalog.sqlite")) as again:
+        with closing(SqlCatalog.open(catalog_url)) as again:
             assert again.notices.running() == [ALERT]
 
 
@@ -70,8 +69,8 @@ class TestMemoryStatusTable(StatusTableContract):
 
 class TestSqlStatusTable(StatusTableContract):
     @pytest.fixture
-    def catalog(self, tmp_path: Path) -> Iterator[SqlCatalog]:
-        with closing(SqlCatalog.open(f"sqlite:///{tmp_path}/catalog.sqlite", busy_seconds=60)) as catalog:
+    def catalog(self, catalog_url: str) -> Iterator[SqlCatalog]:
+        with closing(SqlCatalog.open(catalog_url, busy_seconds=60)) as catalog:
             yield catalog
 
     @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
@@ -29,19 +28,19 @@ class TestMemoryScrubTable(ScrubTableContract):
 
 class TestSqlScrubTable(ScrubTableContract):
     @pytest.fixture
-    def catalog(self, tmp_path: Path) -> Iterator[SqlCatalog]:
-        with closing(SqlCatalog.open(f"sqlite:///{tmp_path}/catalog.sqlite", busy_seconds=60)) as catalog:
+    def catalog(self, catalog_url: str) -> Iterator[SqlCatalog]:
+        with closing(SqlCatalog.open(catalog_url, busy_seconds=60)) as catalog:
             yield catalog
 
     @pytest.fixture
     def table(self, catalog: SqlCatalog) -> SqlScrubTable:
         return catalog.scrubs
 
-    def test_it_outlives_the_process(self, catalog: SqlCatalog, tmp_path: Path) -> None:
+    def test_it_outlives_the_process(self, catalog: SqlCatalog, catalog_url: str) -> None:
         archive = make_archive()
         catalog.adopt([archive])
         catalog.scrubs.note(archive, NOON, is_wanted=True)
         catalog.close()
 
-        with closing(SqlCatalog.open(f"sqlite:///{tmp_path}/catalog.sqlite")) as again:
+        with closing(SqlCatalog.open(catalog_url)) as again:
             assert again.scrubs.find(archive.id) == Unread(archive, NOON, is_wanted=True)

@@ -38,7 +38,7 @@ from ...domain.ports.catalog import (
 from ...domain.retention.arrival import Arrival
 from ...domain.scrubbing.findings import Fault
 from .counts import SqlCounts
-from .engine import EXCLUSIVE, Writer, connect, reading, translated, use_log
+from .engine import Writer, connect, excluding, read, translated, use_log
 from .entry import entry_of
 from .inventories import SqlInventories
 from .links.changes import LinkChanges, change_of, change_of_row
@@ -69,13 +69,7 @@ from .queries import (
 )
 from .removals import SqlRemovals
 from .rows import TYPES, Values, archive_of, as_written, identity, may_exist, microseconds, sought, time_of, values_of
-from .schema import (
-    EVERYBODY,
-    HEAD,
-    archives,
-    current_revision,
-    upgrade,
-)
+from .schema import EVERYBODY, HEAD, archives, current_revision, upgrade
 from .shared_transactions import SharedTransactions
 from .statements import Statements, Transaction
 from .upkeep.arrival_rows import SqlArrivalTable
@@ -109,7 +103,8 @@ class SqlCatalog(SqlLinks, SqlRemovals):
 
     def __init__(self, engine: Engine, busy_seconds: float) -> None:
         self._engine = engine
-        self._writer = Writer(engine)
+        self._exclude_others = excluding(engine.dialect.name, busy_seconds)
+        self._writer = Writer(engine, self._exclude_others)
         self._writers = SharedTransactions(self._transaction, busy_seconds)
         self._closed = False
         self._inventories = SqlInventories(self._all)
@@ -132,7 +127,7 @@ class SqlCatalog(SqlLinks, SqlRemovals):
     @classmethod
     def open(cls, url: str, *, busy_seconds: float = 5.0) -> SqlCatalog:
         """
-        The catalog at *url*, ``sqlite:///PATH`` or ``postgresql+psycopg://...``, created or upgraded if needed.
+        The catalog at *url*, ``sqlite:///PATH`` or ``postgresql://...``, created or upgraded if needed.
 
         *busy_seconds* is how long a method waits for its turn before `CatalogBusy`.
 
@@ -356,8 +351,8 @@ class SqlCatalog(SqlLinks, SqlRemovals):
 
     def _all(self, statement: Executable, values: Values) -> _Rows:
         self._check_open()
-        with translated(self._engine), reading(self._engine) as connection:
-            return self._statements.run(connection, statement, values).fetchall()
+        with translated(self._engine):
+            return read(self._engine, lambda connection: self._statements.run(connection, statement, values).fetchall())
 
     def _check_open(self) -> None:
         if self._closed:
@@ -369,7 +364,7 @@ class SqlCatalog(SqlLinks, SqlRemovals):
                 is_current = current_revision(connection) == HEAD
             if not is_current:
                 with self._engine.begin() as connection:
-                    connection.exec_driver_sql(EXCLUSIVE[self._engine.dialect.name])
+                    connection.exec_driver_sql(self._exclude_others)
                     upgrade(connection)
         use_log(self._engine)
 

@@ -1,8 +1,10 @@
 """
 What differs between databases: connecting, excluding other writers, and what their errors mean.
 
-Code for one database only is in this file. A transaction that writes starts with the statement of `EXCLUSIVE`, so that
-there is one writer at a time in any database: what it read stays true until it commits.
+Code for one database only is in this file. A transaction that writes starts with the statement of `excluding`, so that
+there is one writer at a time in any database: what it read stays true until it commits. A connection is in no
+transaction otherwise. Nothing belongs to a session of PostgreSQL, neither settings nor prepared statements nor locks:
+a pooler such as pgbouncer may give each transaction another one.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import define, field
 from sqlalchemy import (
@@ -48,24 +50,21 @@ else:
 
 __all__ = [
     "Writer",
-    "EXCLUSIVE",
     "connect",
+    "excluding",
     "is_one_of",
     "is_one_of_identities",
     "meaning",
-    "reading",
+    "read",
     "safe_journal_mode",
     "sqlite3",
     "translated",
     "use_log",
 ]
 
-EXCLUSIVE = {
-    # IMMEDIATE: a transaction that reads first and then writes cannot wait for the lock, it fails at once.
-    "sqlite": "BEGIN IMMEDIATE",
-    "postgresql": "SELECT pg_advisory_xact_lock(8386654245126367598)",
-}
+_Result = TypeVar("_Result")
 
+_CONNECT_SECONDS = 5
 _POOL = 8  # one writes; reading is short and holds the GIL most of the time: more connections only cost memory
 
 
@@ -148,7 +147,7 @@ def first_of_each(dialect: str, listed: str, *, by_type: bool) -> TextClause:
 
 def connect(url: str, busy_seconds: float) -> Engine:
     """
-    An engine for *url*, ``sqlite:///PATH`` or ``postgresql+psycopg://...``; a missing file is created.
+    An engine for *url*, ``sqlite:///PATH`` or ``postgresql://...``; a missing file is created.
 
     Raises:
         InvalidSetting: *url* has another scheme, or its driver is missing.
@@ -160,9 +159,17 @@ def connect(url: str, busy_seconds: float) -> Engine:
         raise InvalidSetting("catalog", "is not a database URL") from None
     if parsed.drivername in ("sqlite", "sqlite+pysqlite"):
         return _sqlite(parsed, busy_seconds)
-    if parsed.drivername == "postgresql+psycopg":
-        return _postgresql(parsed, busy_seconds)
-    raise InvalidSetting("catalog", "must start with sqlite:/// or postgresql+psycopg://")
+    if parsed.drivername == "postgresql":
+        return _postgresql(parsed.set(drivername="postgresql+psycopg"), busy_seconds)
+    raise InvalidSetting("catalog", "must start with sqlite:/// or postgresql://")
+
+
+def excluding(dialect: str, busy_seconds: float) -> str:
+    """The statement that begins a transaction without other writers, having waited for them *busy_seconds* at most."""
+    if dialect == "sqlite":  # which waits as its connection says
+        return "BEGIN IMMEDIATE"  # one that reads first and then writes cannot wait for the lock, it fails at once
+    timeout = f"SET LOCAL lock_timeout = {max(round(busy_seconds * 1000), 1)}"
+    return f"BEGIN; {timeout}; SELECT pg_advisory_xact_lock(8386654245126367598)"
 
 
 def safe_journal_mode(version: tuple[int, int, int]) -> str:
@@ -191,26 +198,47 @@ def use_log(engine: Engine) -> None:
 
 @define(eq=False)
 class Writer:
-    """The connection for writing, taken from the pool of *engine* once and kept; for one thread at a time."""
+    """
+    The connection for writing, taken from the pool of *engine* once and kept; for one thread at a time.
+
+    *begin* is the statement of `excluding`.
+    """
 
     _engine: Engine
+    _begin: str
     _pooled: PoolProxiedConnection | None = field(default=None, init=False)
 
     @contextmanager
     def transaction(self) -> Iterator[DBAPIConnection]:
         """A driver connection in a transaction that excludes other writers; an error rolls it back."""
-        if self._pooled is None:
-            self._pooled = self._engine.raw_connection()
-        connection: DBAPIConnection = self._pooled.driver_connection  # type: ignore[assignment]  # it is open
         try:
-            connection.cursor().execute(EXCLUSIVE[self._engine.dialect.name])
+            connection = self._begun()
             yield connection
             connection.commit()
         except BaseException as error:
-            if isinstance(error, self._engine.dialect.loaded_dbapi.Error):
+            if self._pooled is not None and isinstance(error, self._engine.dialect.loaded_dbapi.Error):
                 self._pooled.invalidate()  # its state is unknown
             self.close()
             raise
+
+    def _begun(self) -> DBAPIConnection:
+        """The connection in a new transaction; another one if the database has ended it since the last."""
+        if self._pooled is not None:
+            try:
+                return self._begin_on(self._pooled)
+            except self._engine.dialect.loaded_dbapi.Error as error:
+                if not _was_lost(self._engine, self._pooled, error):
+                    raise
+                self._pooled.invalidate()
+                self.close()
+                self._engine.dispose()  # the others were ended, too
+        self._pooled = self._engine.raw_connection()
+        return self._begin_on(self._pooled)
+
+    def _begin_on(self, pooled: PoolProxiedConnection) -> DBAPIConnection:
+        connection: DBAPIConnection = pooled.driver_connection  # type: ignore[assignment]  # it is open
+        connection.cursor().execute(self._begin)
+        return connection
 
     def close(self) -> None:
         """Return the connection to the pool, which rolls back what was not committed."""
@@ -219,11 +247,28 @@ class Writer:
             pooled.close()
 
 
-@contextmanager
-def reading(engine: Engine) -> Iterator[DBAPIConnection]:
-    """A driver connection for one statement that changes nothing."""
+def read(engine: Engine, work: Callable[[DBAPIConnection], _Result]) -> _Result:
+    """
+    The result of *work*, one statement that changes nothing, on a driver connection.
+
+    It is done again, once, if the database has ended the connection: a connection of the pool may have been ended long
+    before.
+    """
     with closing(engine.raw_connection()) as pooled:
-        yield pooled.driver_connection  # type: ignore[misc]  # as above
+        try:
+            return work(pooled.driver_connection)  # type: ignore[arg-type]  # it is open
+        except engine.dialect.loaded_dbapi.Error as error:
+            if not _was_lost(engine, pooled, error):
+                raise
+            pooled.invalidate()
+    engine.dispose()  # the others were ended, too
+    with closing(engine.raw_connection()) as pooled:
+        return work(pooled.driver_connection)  # type: ignore[arg-type]  # as above
+
+
+def _was_lost(engine: Engine, pooled: PoolProxiedConnection, error: BaseException) -> bool:
+    """Whether *error* means that the database has ended the connection *pooled*."""
+    return engine.dialect.is_disconnect(error, pooled.driver_connection, None)  # type: ignore[arg-type]  # its own error
 
 
 @contextmanager
@@ -315,11 +360,12 @@ def _postgresql(url: URL, busy_seconds: float) -> Engine:
     try:
         return create_engine(
             url,
-            connect_args={"options": f"-c lock_timeout={round(busy_seconds * 1000)}"},
+            # prepare_threshold None: no prepared statements
+            connect_args={"autocommit": True, "prepare_threshold": None, "connect_timeout": _CONNECT_SECONDS},
             pool_size=_POOL,
             max_overflow=0,
             pool_timeout=busy_seconds,
             hide_parameters=True,
         )
     except ImportError:
-        raise InvalidSetting("catalog", "needs the Python package psycopg for PostgreSQL") from None
+        raise InvalidSetting("catalog", "PostgreSQL needs: pip install 'tarkeep[postgres]'") from None

@@ -80,7 +80,11 @@ class SqlInventories:
     def entries(self, profile: str, type: BackupType, names: Collection[str]) -> list[InventoryEntry]:
         if not may_exist(profile):
             return []
-        place: Values = {"profile": profile, "type": type.value, "names": _encode(list(names)).decode()}
+        place: Values = {
+            "profile": profile,
+            "type": type.value,
+            "names": _encode([name for name in names if "\0" not in name]).decode(),
+        }
         return [
             InventoryEntry(type, name, size_bytes, md5, sha256, state == _DAMAGED)
             for name, size_bytes, md5, sha256, state in self.all(_ENTRIES, place)

@@ -85,7 +85,8 @@ class StorageSettings:
     """Where archives go: file:PATH, or memory: for trials. Default: the data directory."""
 
     catalog: str | None = field(default=None, converter=url_with_home)
-    """Where the catalog is: sqlite:///PATH, or memory:. Default: catalog.sqlite in the data directory."""
+    """Where the catalog is: sqlite:///PATH, postgresql://HOST/NAME, or memory:. Default: catalog.sqlite in the data
+    directory."""
 
     validate: Literal["full", "off"] = "full"
     """Check while receiving that an archive is a whole gzip and a whole tar, or accept any bytes."""

@@ -246,9 +246,13 @@ def _open_catalog(settings: StorageSettings) -> SqlCatalog | MemoryCatalog:
     if scheme == "sqlite":
         with starting(url.removeprefix("sqlite:///"), "catalog"):
             return SqlCatalog.open(url)
+    if scheme == "postgresql":
+        return SqlCatalog.open(url)
     if scheme == "memory":
         return MemoryCatalog()
-    raise InvalidSetting("catalog", f"{scheme!r} is not a kind of catalog; use sqlite:///PATH or memory:")
+    raise InvalidSetting(
+        "catalog", f"{scheme!r} is no kind of catalog; use sqlite:///PATH, postgresql://HOST/NAME, memory:"
+    )
 
 
 def _inspector(settings: StorageSettings, budget: ThreadBudget) -> Inspector:
