@@ -59,6 +59,10 @@ class RuleBook:
         """The rules of *profile*; the defaults if no pattern matches."""
         return next((rules for pattern, rules in self.entries if fnmatchcase(profile, pattern)), ProfileRules())
 
+    def pattern_of(self, profile: str) -> str | None:
+        """The pattern whose rules *profile* has; None if no pattern matches."""
+        return next((pattern for pattern, _ in self.entries if fnmatchcase(profile, pattern)), None)
+
     def has_quota(self, profile: str) -> bool:
         """Whether *profile* has a limit on what it may hold."""
         rules = self.of(profile)
@@ -80,6 +84,8 @@ class Rules(Protocol):
 
     def of(self, profile: str) -> ProfileRules: ...
 
+    def pattern_of(self, profile: str) -> str | None: ...
+
     def has_quota(self, profile: str) -> bool: ...
 
     @property
@@ -97,6 +103,9 @@ class CurrentRules:
 
     def of(self, profile: str) -> ProfileRules:
         return self.book.of(profile)
+
+    def pattern_of(self, profile: str) -> str | None:
+        return self.book.pattern_of(profile)
 
     def has_quota(self, profile: str) -> bool:
         return self.book.has_quota(profile)

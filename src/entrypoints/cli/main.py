@@ -20,6 +20,7 @@ from ...domain.text.paths import printable
 from ..settings.client import ClientSettings, config_file
 from ..settings.nearest import did_you_mean
 from ..settings.server import ServerSettings, StorageSettings
+from ..settings.shown.effective import ENVIRONMENT, origin_of
 from . import commands, process
 from .shared.needed_scopes import needs
 from .shared.settings_file import read_settings_file, settings_file
@@ -29,7 +30,6 @@ from .terminal.output import Output
 from .terminal.streams import OutputLost
 from .terminal.usage_errors import OptionAmongFiles, no_option, sentence
 
-ENVIRONMENT = "TARKEEP_"
 DEFAULT_FILE = Path("tarkeep.toml")
 SERVER_COMMANDS = {one.name: one.place for one in commands.GROUPS[commands.SERVERS]}
 CLIENT_COMMANDS = {
@@ -144,13 +144,12 @@ def _placed(error: BaseException) -> BaseException:
     file = settings_file()
     if not isinstance(error, InvalidSetting):
         return error
-    option, variable = "--" + error.name.replace("_", "-"), ENVIRONMENT + error.name.upper()
-    if any(word.partition("=")[0] == option for word in sys.argv):
-        return error
-    if variable in os.environ:
-        return InvalidSetting(f"{error.name} (variable {variable})", error.reason)
-    if file is not None and error.name in file.config:
-        return InvalidSetting(f"{error.name} in {file.source}", error.reason)
+    table, source = ({}, "") if file is None else (file.config, file.source)
+    origin = origin_of(error.name, sys.argv, os.environ, table, source)
+    if origin.startswith("variable "):
+        return InvalidSetting(f"{error.name} ({origin})", error.reason)
+    if origin.startswith("file "):
+        return InvalidSetting(f"{error.name} in {source}", error.reason)
     return error
 
 

@@ -27,6 +27,7 @@ from ...domain.errors.archives import ArchiveCorrupt, NameConflict
 from ...domain.tarkeep_error import TarkeepError
 from ..logs import Log
 from ..settings.server import ServerSettings
+from ..settings.shown.effective import EffectiveSetting
 from ..wiring.tarkeep import Tarkeep
 from ..wiring.threads import step_back
 from .answers.problems import Problem, internal_error, problem_of, problem_response
@@ -72,8 +73,14 @@ def routes() -> list[GuardedRoute]:
     ]
 
 
-def create_app(tarkeep: Tarkeep, settings: ServerSettings | None = None) -> AroundRequest:
-    """The application over *tarkeep*. The caller closes it first, and then the adapters of *tarkeep*."""
+def create_app(
+    tarkeep: Tarkeep, settings: ServerSettings | None = None, effective: tuple[EffectiveSetting, ...] = ()
+) -> AroundRequest:
+    """
+    The application over *tarkeep*. The caller closes it first, and then the adapters of *tarkeep*.
+
+    *effective* are all settings of the server, to be shown; empty if they are not known.
+    """
     settings = settings or ServerSettings()
     declared = [*routes(), *pages()]
     app = Starlette(
@@ -94,6 +101,7 @@ def create_app(tarkeep: Tarkeep, settings: ServerSettings | None = None) -> Arou
         # 48 ms when the receivers step back.
         receivers=ThreadPoolExecutor(settings.max_uploads + 4, thread_name_prefix="receive", initializer=step_back),
         waiters=ThreadPoolExecutor(READ_THREADS, thread_name_prefix="wait"),
+        effective=effective,
     )
     names = frozenset(name.lower() for name in settings.allowed_hosts)
     guard = Guard(tarkeep, declared, names, settings.proxy_networks, context.failures)

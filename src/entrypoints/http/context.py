@@ -28,6 +28,7 @@ from ...domain.text.counted import counted
 from ...domain.usecases.restoring.open_point import OpenedPoint
 from ..logs import Log
 from ..settings.server import ServerSettings
+from ..settings.shown.effective import EffectiveSetting
 from ..wiring.tarkeep import Tarkeep
 from .answers.download import StreamedResponse, gathered
 from .answers.problems import Problem
@@ -66,6 +67,7 @@ class Context:
     executor: Executor  # short work: catalog, opening and reading files
     receivers: Executor  # receives, each of which lasts as long as its client sends
     waiters: Executor  # short work that may have to wait for a receive
+    effective: tuple[EffectiveSetting, ...] = ()
     failures: Failures = field(factory=Failures)
     told: ToldOnce = field(init=False)
     heap: Heap = field(init=False)

@@ -23,6 +23,7 @@ from ...domain.ports.access import TokenStore
 from ...domain.tarkeep_error import TarkeepError
 from ..logs import Log
 from ..settings.server import ServerSettings
+from ..settings.shown.effective import EffectiveSetting
 from ..wiring.tarkeep import Tarkeep
 from .app import create_app
 from .edge import host_socket
@@ -38,11 +39,14 @@ log = Log("tarkeep")
 GARBAGE_OBJECTS = 20_000  # with the default of 700, long lists take a quarter longer
 
 
-def serve(tarkeep: Tarkeep, settings: ServerSettings, data: Path | None = None) -> None:
+def serve(
+    tarkeep: Tarkeep, settings: ServerSettings, data: Path | None = None, effective: tuple[EffectiveSetting, ...] = ()
+) -> None:
     """
     Recover what a crash interrupted, then serve requests until SIGINT or SIGTERM. SIGHUP reloads what may change.
 
-    Commands on this host are served, too, by a socket in the directory *data*, if there is one.
+    Commands on this host are served, too, by a socket in the directory *data*, if there is one. *effective* are all
+    settings of the server, to be shown.
 
     Raises:
         InvalidSetting: listening on the address fails or is not allowed; or the certificate is not usable.
@@ -73,7 +77,7 @@ def serve(tarkeep: Tarkeep, settings: ServerSettings, data: Path | None = None) 
     gc.freeze()
     gc.set_threshold(GARBAGE_OBJECTS, 10, 10)
     listener = _listen(family, address)
-    app = create_app(tarkeep, settings)
+    app = create_app(tarkeep, settings, effective)
     reloading = Reloading(tarkeep, settings, secured)
     server = _Server(
         _config(app, settings, secured),

@@ -114,6 +114,7 @@ from ...domain.usecases.watching.read_fleet import ReadFleet
 from ...domain.usecases.watching.read_metrics import ReadMetrics, TrashSize
 from ...domain.usecases.watching.read_storage import ReadStorage
 from ...domain.usecases.watching.sample_usage import SampleUsage
+from ...domain.usecases.watching.show_rules import ShowRules
 from ...domain.usecases.watching.watch import WATCH, WatchProfiles
 from ..logs import Log, LoggedNotices
 from .advice import advice
@@ -222,6 +223,7 @@ class Tarkeep:
     read_calendar: ReadCalendar
     read_year: ReadYear
     read_metrics: ReadMetrics
+    show_rules: ShowRules
     read_storage: ReadStorage
     read_scrubs: ReadScrubs
     show_channels: ShowChannels
@@ -480,6 +482,7 @@ def assemble(
             statuses,
             notices.table,
         ),
+        show_rules=ShowRules(rules),
         read_storage=ReadStorage(catalog, store, trash, arrived, used, reserve, clock),
         read_scrubs=ReadScrubs(figures, scrub_plan.table, clock, scrub_plan.every),
         show_channels=ShowChannels(notices.table, notices.in_use),

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 from ....domain.errors.settings import InvalidSetting, UsageError
 from ....domain.identity.naming import check_profile
-from ....domain.profiles.rules import ProfileRules, RuleBook
+from ....domain.profiles.rules import ProfileRules
 from ....domain.text.counted import counted
-from ....domain.text.sizes import human_size
-from ...settings.expect import expectation_settings
 from ...settings.server import StorageSettings
+from ...settings.shown.profile_rules import rules_in_words
 from ..terminal.columns import in_columns
 from ..terminal.exits import OK
 from ..terminal.output import Output
@@ -75,39 +73,16 @@ def show_(
         check_store(storage)
     file = storage.profiles or storage.data / "profiles.toml"
     book = rules_in(file, must_exist=storage.profiles is not None)
-    pattern = _pattern(book, check_profile(profile))
+    pattern = book.pattern_of(check_profile(profile))
     source = f'["{pattern}"] in {file}' if pattern is not None else f"the defaults, since no pattern of {file} matches"
     rules, output = book.of(profile), Output(json, quiet=False)
     if json:
         output.result("", profile=profile, file=str(file), pattern=pattern, **_members(rules))
         return OK
     output.result(f"{profile}: {source}")
-    for _, line in in_columns(_settings(rules), lambda row: row):
+    for _, line in in_columns(rules_in_words(rules), lambda row: row):
         output.result(f"  {line}")
     return OK
-
-
-def _pattern(book: RuleBook, profile: str) -> str | None:
-    return next((pattern for pattern, _ in book.entries if fnmatchcase(profile, pattern)), None)
-
-
-def _settings(rules: ProfileRules) -> list[tuple[str, str]]:
-    found = [
-        ("inc_base", rules.inc_base.value),
-        ("time_zone", str(rules.time_zone)),
-        ("allow_opaque", "true" if rules.allow_opaque else "false"),
-        ("max_bytes", "no limit" if rules.max_bytes is None else human_size(rules.max_bytes)),
-        ("max_archives", "no limit" if rules.max_archives is None else str(rules.max_archives)),
-    ]
-    if rules.expectation is None:
-        found.append(("expect", "not stated: learnt from the archives that came"))
-    elif not rules.expectation.cadences:
-        found.append(("expect", "nothing"))
-    else:
-        found += [(f"expect.{name}", value) for name, value in expectation_settings(rules.expectation).items()]
-    if rules.retention is None:
-        return [*found, ("retention", "none: nothing is ever removed")]
-    return [*found, *((f"retention.{name}", _toml(value)) for name, value in rules.retention.settings().items())]
 
 
 def _members(rules: ProfileRules) -> dict[str, object]:
@@ -119,7 +94,3 @@ def _members(rules: ProfileRules) -> dict[str, object]:
         "max_archives": rules.max_archives,
         "retention": None if rules.retention is None else dict(rules.retention.settings()),
     }
-
-
-def _toml(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -8,6 +8,7 @@ Results go to standard output, the log and errors to standard error.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,6 +21,8 @@ from ....domain.text.counted import counted
 from ...logs import Log, configure
 from ...settings.files import expanded
 from ...settings.server import ServerSettings, StorageSettings
+from ...settings.shown.effective import EffectiveSetting, effective_settings
+from ..shared.settings_file import settings_file
 from ..terminal.exits import OK, PARTLY
 from ..terminal.hints import in_full
 from ..terminal.output import Output
@@ -46,8 +49,15 @@ def serve(*, storage: StorageSettings | None = None, server: ServerSettings | No
     _begin(storage)
     with starting(storage.data), open_tarkeep(storage) as tarkeep:
         Log("tarkeep").info("opened", store=storage.store or str(storage.data.absolute()))
-        serve_http(tarkeep, server or ServerSettings(), None if is_memory(storage) else storage.data)
+        server = server or ServerSettings()
+        serve_http(tarkeep, server, None if is_memory(storage) else storage.data, _effective(storage, server))
     return OK
+
+
+def _effective(storage: StorageSettings, server: ServerSettings) -> tuple[EffectiveSetting, ...]:
+    file = settings_file()
+    table, source = ({}, "") if file is None else (file.config, file.source)
+    return tuple(effective_settings((storage, server), sys.argv, os.environ, table, source))
 
 
 def rebuild(

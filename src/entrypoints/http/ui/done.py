@@ -28,6 +28,7 @@ class Done(Enum):
     BRAKE_STAYS = "These archives are trusted now. Others are still suspicious, so nothing is pruned."
     LOCKED = "The archive is locked: nobody can remove it before that time."
     UNDELETED = "The archive is back, with everything in the trash that it builds on."
+    TRIED = "The channel took the trial."
     REVOKED = "The token is revoked: it is refused from now on, and its sessions have ended."
     RUN_ASKED = "The job was asked to run: it begins as soon as no other job runs."
     SCRUB_ASKED = "All archives of this profile are being read again."

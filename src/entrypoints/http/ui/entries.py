@@ -30,6 +30,7 @@ UPKEEP = NavEntry("Upkeep", "/ui/upkeep", Access((Scope.LIST,), Where.HANDLER, i
 STORAGE = NavEntry("Storage", "/ui/storage", Access((Scope.LIST,), Where.HANDLER, is_page=True))
 LOG = NavEntry("Log", "/ui/log", Access((Scope.LIST, Scope.ADMIN), Where.HANDLER, is_page=True))
 TOKENS = NavEntry("Tokens", "/ui/tokens", _ADMINISTER)
+SETTINGS = NavEntry("Settings", "/ui/settings", _ADMINISTER)
 
-ENTRIES = (FLEET, UPKEEP, STORAGE, LOG, TOKENS)
+ENTRIES = (FLEET, UPKEEP, STORAGE, LOG, TOKENS, SETTINGS)
 """In the order in which they are shown."""

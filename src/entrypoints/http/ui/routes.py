@@ -7,12 +7,13 @@ from ..edge.access import OPEN, Access, GuardedRoute, Where
 from ..routes import archives as v1
 from ..routes import trees
 from .coming_in import log_in, log_out, show_login
-from .entries import FLEET, LOG, STORAGE, TOKENS, UPKEEP
+from .entries import FLEET, LOG, SETTINGS, STORAGE, TOKENS, UPKEEP
 from .pages import archive_forms, profile_forms
 from .pages.archive import show_archive
 from .pages.fleet import show_fleet
 from .pages.profile import show_profile
 from .pages.server.log import show_log
+from .pages.server.settings import show_settings, try_channel
 from .pages.server.storage import show_storage
 from .pages.server.tokens import revoke, show_tokens
 from .pages.server.upkeep import run_job, show_upkeep, undelete
@@ -41,6 +42,8 @@ def pages() -> list[GuardedRoute]:
         GuardedRoute(UPKEEP.path + "/trash/{profile}/{type}/{name}/undelete", undelete, {"POST": _KEEP}),
         GuardedRoute(STORAGE.path, show_storage, {"GET": STORAGE.access}),
         GuardedRoute(LOG.path, show_log, {"GET": LOG.access}),
+        GuardedRoute(SETTINGS.path, show_settings, {"GET": SETTINGS.access}),
+        GuardedRoute(SETTINGS.path + "/channels/{name}/test", try_channel, {"POST": SETTINGS.access}),
         GuardedRoute(TOKENS.path, show_tokens, {"GET": TOKENS.access}),
         GuardedRoute(TOKENS.path + "/{id}/revoke", revoke, {"POST": TOKENS.access}),
         GuardedRoute(_PROFILE + "/tree", show_tree, {"GET": _LOOK}),
