@@ -105,6 +105,22 @@ def tiny_archive(folder: Path) -> Archive:
     return _cached(path) or _describe(path, _write_filler(path, 0))
 
 
+def names_archive(folder: Path, count: int) -> Archive:
+    """A valid tar.gz of *count* empty files, a thousand to a folder."""
+    path = folder / f"names-{count}.tar.gz"
+    return _cached(path) or _describe(path, _write_names(path, count))
+
+
+def _write_names(path: Path, count: int) -> int:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(path, "w:gz", compresslevel=1, format=tarfile.GNU_FORMAT) as tar:
+        for number in range(count):
+            file = tarfile.TarInfo(f"folder-{number // 1000:04}/file-{number:07}.txt")
+            file.mtime = _EPOCH
+            tar.addfile(file)
+        return tar.offset
+
+
 def _cached(path: Path) -> Archive | None:
     facts = path.with_suffix(".json")
     if not (path.exists() and facts.exists()):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
@@ -22,6 +21,6 @@ class TestMemoryUsageTable(UsageTableContract):
 
 class TestSqlUsageTable(UsageTableContract):
     @pytest.fixture
-    def table(self, tmp_path: Path) -> Iterator[SqlUsageTable]:
-        with closing(SqlCatalog.open(f"sqlite:///{tmp_path}/catalog.sqlite", busy_seconds=60)) as catalog:
+    def table(self, catalog_url: str) -> Iterator[SqlUsageTable]:
+        with closing(SqlCatalog.open(catalog_url, busy_seconds=60)) as catalog:
             yield catalog.used

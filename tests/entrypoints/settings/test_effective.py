@@ -36,12 +36,15 @@ def test_a_switch_that_is_off_was_stated() -> None:
 
 
 def test_values_are_text_and_secrets_are_not_shown() -> None:
-    storage = StorageSettings(data=Path("/srv/x"), heartbeat_url="https://example/secret")
+    storage = StorageSettings(
+        data=Path("/srv/x"), heartbeat_url="https://example/secret", catalog="postgresql://me:secret@db/tarkeep"
+    )
     server = ServerSettings(behind_proxy=True, allowed_hosts=("a", "b"))
 
     shown = {one.name: one.value for one in effective_settings((storage, server), [], {}, {}, "")}
 
     assert shown["data"] == "/srv/x"
     assert shown["heartbeat_url"] == "set, and not shown"
+    assert shown["catalog"] == "postgresql://me:...@db/tarkeep"
     assert (shown["behind_proxy"], shown["allowed_hosts"], shown["profiles"]) == ("yes", "a, b", "not set")
     assert (shown["scrub_rate"], shown["port"]) == ("0", "5000")

@@ -7,6 +7,7 @@ a secret are not shown.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from attrs import AttrsInstance, fields, frozen
@@ -14,6 +15,7 @@ from attrs import AttrsInstance, fields, frozen
 ENVIRONMENT = "TARKEEP_"
 """What the name of each variable begins with."""
 
+_PASSWORD = re.compile(r"(://[^/@:]*:)[^/@]*(@)")
 _SECRET = frozenset({"heartbeat_url"})
 
 
@@ -72,4 +74,5 @@ def _shown(name: str, value: object) -> str:
         return "set, and not shown"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    text = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return _PASSWORD.sub(r"\1...\2", text)

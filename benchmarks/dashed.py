@@ -1,0 +1,116 @@
+"""
+A data directory for the pages: many profiles whose statuses are kept, one profile with long chains, a long audit log.
+
+Entered through the ports that the server uses; only the days of arrivals are written by SQL, since they are counted as
+archives come, and those of the population came years ago.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from tarkeep.adapters.sql.catalog import SqlCatalog
+from tarkeep.domain.access.audit import AuditEntry, line_of
+from tarkeep.domain.access.chain import FIRST, line_digest
+from tarkeep.domain.archives.archive import BackupArchive
+from tarkeep.domain.chains.kept_links import NewLink
+from tarkeep.domain.chains.link import Evidence, Link
+from tarkeep.domain.chains.neighbours import Asked
+from tarkeep.domain.chains.standing import Fidelity, Standing
+from tarkeep.domain.comparing.fit import Completeness
+from tarkeep.domain.profiles.rules import NO_RULES
+from tarkeep.domain.usecases.watching.watch import stamp_of
+from tarkeep.domain.watching.kept_status import KeptStatus
+
+from .population import archive_rows, with_names
+
+LONG = "long"
+"""The profile with `LONG_ARCHIVES`; the others are `name_of` a number."""
+
+LONG_ARCHIVES = 1_000
+_CHAIN = 10  # archive_rows begins a chain with each tenth archive
+_DAYS = 365
+_KEY = b"k" * 32
+
+
+def name_of(number: int) -> str:
+    """The name of a profile."""
+    return f"machine-{number:05}"
+
+
+def dashed(work: Path, profiles: int, archives: int, log_lines: int) -> Path:
+    """
+    Such a data directory with so many *profiles* of *archives* each, and *log_lines*; kept below *work*.
+
+    Statuses are those of now: whoever looks within five minutes finds them fresh, and none is due.
+    """
+    data = with_names(work, {LONG: LONG_ARCHIVES, **{name_of(number): archives for number in range(profiles)}})
+    with closing(SqlCatalog.open(f"sqlite:///{data / 'catalog.sqlite'}", busy_seconds=60)) as catalog:
+        _link(catalog)
+        _look(catalog, archives)
+    _note_arrivals(data / "catalog.sqlite", profiles)
+    write_log(data / "audit.log", log_lines, profiles)
+    return data
+
+
+def write_log(file: Path, lines: int, profiles: int) -> None:
+    """Make *file* an audit log of so many *lines* about the profiles, with its key; one that is there stays."""
+    if file.exists():
+        return
+    before, at = FIRST, datetime(2024, 1, 1, tzinfo=UTC)
+    with file.open("wb") as log:
+        for number in range(lines):
+            what = f"{name_of(number % profiles)}/INC/inc_{number}.tar.gz"
+            sha256 = hashlib.sha256(what.encode()).hexdigest()
+            entry = AuditEntry(at + timedelta(seconds=number), "benchtok", "192.0.2.1", what, sha256, "new")
+            line = line_of(entry, before, _KEY)
+            log.write(line + b"\n")
+            before = line_digest(line)
+    file.with_suffix(".key").write_text(_KEY.hex() + "\n")
+    file.with_suffix(".key").chmod(0o600)
+
+
+def _link(catalog: SqlCatalog) -> None:
+    """Know the links of the long profile: chains of ten."""
+    state = catalog.link_state(LONG)
+    rows = list(archive_rows({LONG: LONG_ARCHIVES}))
+    catalog.keep_links(LONG, state.version, "for this measure", [_linked(rows, number) for number in range(len(rows))])
+
+
+def _linked(rows: list[BackupArchive], number: int) -> NewLink:
+    archive, place = rows[number], number % _CHAIN
+    parent = rows[number - 1].id if place else None
+    standing = Standing(place + 1, 9, Fidelity.EXACT, Evidence.PROVEN, "", Completeness.WHOLE, 0, (), ())
+    return NewLink(archive.id, Link(archive.id, parent, Evidence.PROVEN, "it is the next"), Asked(), standing)
+
+
+def _look(catalog: SqlCatalog, archives: int) -> None:
+    now = datetime.now(UTC)
+    stamp = stamp_of(NO_RULES.fingerprint, catalog.statuses.absences())
+    catalog.statuses.forget([status.profile for status in catalog.statuses.all()])
+    due = catalog.statuses.due(stamp, now, limit=1 << 30)
+    later = now + timedelta(days=1)
+    catalog.statuses.keep(
+        [
+            KeptStatus(name, version, stamp, now, later, now, now, archives, archives * 1_000_000, 9, False, False)
+            for name, version in due
+        ]
+    )
+
+
+def _note_arrivals(database: Path, profiles: int) -> None:
+    """An INC a day for each profile, over a year for every hundredth and over 30 days for the others."""
+    today = datetime.now(UTC).toordinal() - datetime(1970, 1, 1, tzinfo=UTC).toordinal()
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.executemany(
+            "INSERT OR IGNORE INTO arrivals (profile, day, type, archives, size_bytes) VALUES (?, ?, 'INC', 1, 1000)",
+            (
+                (name, today - day)
+                for number, name in enumerate([LONG, *map(name_of, range(profiles))])
+                for day in range(_DAYS if number % 100 == 0 else 30)
+            ),
+        )
