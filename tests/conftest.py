@@ -84,6 +84,15 @@ def postgres() -> Iterator[Postgres]:
         yield postgres
 
 
+@pytest.fixture(scope="session")
+def pgbouncer(postgres: Postgres) -> Iterator[int]:
+    """The port of a pgbouncer before it, in the mode that gives each transaction another connection."""
+    from tests.support.postgres import running_pgbouncer
+
+    with running_pgbouncer(postgres) as port:
+        yield port
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure(config: pytest.Config) -> None:
     place = config.stash.get(_PLACE, None)

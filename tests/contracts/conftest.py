@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,12 +9,13 @@ import pytest
 from tests.support.postgres import Postgres
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def catalog_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """Where a new catalog is: in a file, and in PostgreSQL."""
+@pytest.fixture(params=["sqlite", "postgresql", "pgbouncer"])
+def catalog_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where a new catalog is: in a file, in PostgreSQL, and there through a pooler."""
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/catalog.sqlite"
-        return
+        return f"sqlite:///{tmp_path}/catalog.sqlite"
     postgres: Postgres = request.getfixturevalue("postgres")
-    with postgres.database() as url:
-        yield url
+    url = postgres.emptied("contracts")
+    if request.param == "postgresql":
+        return url
+    return url.replace(f":{postgres.port}/", f":{request.getfixturevalue('pgbouncer')}/")
