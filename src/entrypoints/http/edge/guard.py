@@ -209,9 +209,11 @@ class Guard:
             raise Problem(403, "foreign-request", detail)
 
     def _refuse_foreign_page(self, headers: Headers) -> None:
-        origin = headers.get("origin")
+        site, origin = headers.get("sec-fetch-site", "").strip().lower(), headers.get("origin")
+        if site == "same-origin":  # then the origin of a form is "null", since pages send no referrer
+            return
         is_foreign = origin is not None and not self._is_own_origin(origin, headers.get("host"))
-        if is_foreign or headers.get("sec-fetch-site", "").strip().lower() == "cross-site":
+        if is_foreign or site == "cross-site":
             raise Problem(403, "foreign-request", "a web page of another site made this request")
 
     def _is_own_origin(self, origin: str, host: str | None) -> bool:

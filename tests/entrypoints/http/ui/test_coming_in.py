@@ -119,5 +119,14 @@ def test_going_out_needs_a_page_of_the_same_session(site: Site) -> None:
     assert site.browser.get("/ui/", follow_redirects=False).status_code == 303
 
 
+def test_a_form_of_a_page_has_no_origin(site: Site) -> None:
+    """Browsers send "null", since pages tell nobody where somebody was; beside it they say that it is of this server."""
+    site.come_in(site.token(Scope.LIST))
+    data = {"form_token": form_token(site.browser.get("/ui/"))}
+    for origin_of, status in (({"Sec-Fetch-Site": "cross-site"}, 403), ({}, 403), (OWN, 303)):
+        headers = {"Origin": "null", **origin_of}
+        assert site.browser.post("/ui/logout", data=data, headers=headers, follow_redirects=False).status_code == status
+
+
 def _go_out(site: Site, token: str) -> httpx2.Response:
     return site.browser.post("/ui/logout", data={"form_token": token}, headers=OWN, follow_redirects=False)
