@@ -120,7 +120,7 @@ def test_going_out_needs_a_page_of_the_same_session(site: Site) -> None:
 
 
 def test_a_form_of_a_page_has_no_origin(site: Site) -> None:
-    """Browsers send "null", since pages tell nobody where somebody was; beside it they say that it is of this server."""
+    """Browsers send "null", since pages tell nobody where somebody was; but they say that it is of this server."""
     site.come_in(site.token(Scope.LIST))
     data = {"form_token": form_token(site.browser.get("/ui/"))}
     for origin_of, status in (({"Sec-Fetch-Site": "cross-site"}, 403), ({}, 403), (OWN, 303)):
