@@ -19,6 +19,7 @@ from ..text.counted import counted, listed
 from .arrived import ArrivedOnDay
 
 _DAY = timedelta(days=1)
+_TYPES = tuple(BackupType)
 
 
 @frozen
@@ -76,9 +77,12 @@ def calendar(first: date, last: date, arrived: Iterable[ArrivedOnDay]) -> tuple[
     days = []
     for number in range((last - first).days + 1):
         day = first + number * _DAY
-        found = counts.get(day, {})
-        came = tuple((type, found[type]) for type in BackupType if found.get(type))
-        days.append(CalendarDay(day, came, sizes.get(day, 0)))
+        found = counts.get(day)
+        if found is None:  # as on most days: a page may show a hundred profiles
+            days.append(CalendarDay(day))
+            continue
+        came = tuple((type, found[type]) for type in _TYPES if found.get(type))
+        days.append(CalendarDay(day, came, sizes[day]))
     return tuple(days)
 
 

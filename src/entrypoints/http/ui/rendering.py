@@ -13,7 +13,6 @@ from starlette.responses import Response
 from ....domain.text.counted import counted
 from ....domain.text.durations import duration
 from ....domain.text.sizes import human_size
-from ....domain.watching.calendar import summary
 from ...remedies import remedy
 from .sending.packed import PackedResponse
 from .sending.static_files import static_url
@@ -58,7 +57,7 @@ _environment = Environment(
 _environment.filters.update(
     time=_time, size=_size, counted=counted, duration=duration, segment=lambda text: quote(text, safe="")
 )
-_environment.globals.update(strip_summary=summary, ago=ago, static=static_url, remedy=remedy)
+_environment.globals.update(ago=ago, static=static_url, remedy=remedy)
 
 
 def render(template: str, values: Mapping[str, object], status: int = 200) -> Response:

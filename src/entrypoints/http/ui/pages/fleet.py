@@ -10,6 +10,7 @@ from starlette.responses import Response
 from .....domain.text.counted import counted
 from .....domain.usecases.watching.read_fleet import Fleet
 from .....domain.watching.light import Light, light_of
+from .....domain.watching.pictures.strip import strip_of
 from ...answers.problems import Problem
 from ...context import Context
 from ...edge.guard import principal_of
@@ -47,7 +48,9 @@ async def show_fleet(request: Request) -> Response:
             **frame(request),
             "refresh": refreshed.url,
             "fleet": fleet,
-            "strips": {row.profile: context.tarkeep.read_calendar(row.profile, _STRIP_DAYS) for row in fleet.rows},
+            "strips": {
+                row.profile: strip_of(context.tarkeep.read_calendar(row.profile, _STRIP_DAYS)) for row in fleet.rows
+            },
             "light": _light(fleet),
             "sentence": sentence(fleet),
             "lights": [Light.RED, Light.YELLOW, Light.GREY, Light.GREEN],
