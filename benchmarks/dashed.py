@@ -1,5 +1,5 @@
 """
-A data directory for the pages: many profiles whose statuses are kept, one profile with long chains, a long audit log.
+A data directory for the pages: many profiles whose statuses are kept, one with a thousand archives, a long audit log.
 
 Entered through the ports that the server uses; only the days of arrivals are written by SQL, since they are counted as
 archives come, and those of the population came years ago.
@@ -16,23 +16,20 @@ from pathlib import Path
 from tarkeep.adapters.sql.catalog import SqlCatalog
 from tarkeep.domain.access.audit import AuditEntry, line_of
 from tarkeep.domain.access.chain import FIRST, line_digest
-from tarkeep.domain.archives.archive import BackupArchive
-from tarkeep.domain.chains.kept_links import NewLink
-from tarkeep.domain.chains.link import Evidence, Link
-from tarkeep.domain.chains.neighbours import Asked
-from tarkeep.domain.chains.standing import Fidelity, Standing
-from tarkeep.domain.comparing.fit import Completeness
 from tarkeep.domain.profiles.rules import NO_RULES
 from tarkeep.domain.usecases.watching.watch import stamp_of
 from tarkeep.domain.watching.kept_status import KeptStatus
+from tarkeep.entrypoints.settings.server import StorageSettings
+from tarkeep.entrypoints.wiring.server import open_tarkeep
 
-from .population import archive_rows, with_names
+from .contestants import WrongAnswer
+from .corpus import tiny_archive
+from .population import with_both
 
 LONG = "long"
 """The profile with `LONG_ARCHIVES`; the others are `name_of` a number."""
 
 LONG_ARCHIVES = 1_000
-_CHAIN = 10  # archive_rows begins a chain with each tenth archive
 _DAYS = 365
 _KEY = b"k" * 32
 
@@ -48,12 +45,15 @@ def dashed(work: Path, profiles: int, archives: int, log_lines: int) -> Path:
 
     Statuses are those of now: whoever looks within five minutes finds them fresh, and none is due.
     """
-    data = with_names(work, {LONG: LONG_ARCHIVES, **{name_of(number): archives for number in range(profiles)}})
-    with closing(SqlCatalog.open(f"sqlite:///{data / 'catalog.sqlite'}", busy_seconds=60)) as catalog:
-        _link(catalog)
+    named = {name_of(number): archives for number in range(profiles)}
+    data = with_both(work, named, {LONG: LONG_ARCHIVES}, tiny_archive(work / "corpus"))
+    write_log(data / "audit.log", log_lines, profiles)
+    with open_tarkeep(StorageSettings(data=data, reserve_bytes=0)) as tarkeep:
+        catalog = tarkeep.rebuild.catalog
+        if not isinstance(catalog, SqlCatalog) or len(list(tarkeep.load_points(LONG).places())) != LONG_ARCHIVES:
+            raise WrongAnswer("the long profile lacks archives")
         _look(catalog, archives)
     _note_arrivals(data / "catalog.sqlite", profiles)
-    write_log(data / "audit.log", log_lines, profiles)
     return data
 
 
@@ -72,20 +72,6 @@ def write_log(file: Path, lines: int, profiles: int) -> None:
             before = line_digest(line)
     file.with_suffix(".key").write_text(_KEY.hex() + "\n")
     file.with_suffix(".key").chmod(0o600)
-
-
-def _link(catalog: SqlCatalog) -> None:
-    """Know the links of the long profile: chains of ten."""
-    state = catalog.link_state(LONG)
-    rows = list(archive_rows({LONG: LONG_ARCHIVES}))
-    catalog.keep_links(LONG, state.version, "for this measure", [_linked(rows, number) for number in range(len(rows))])
-
-
-def _linked(rows: list[BackupArchive], number: int) -> NewLink:
-    archive, place = rows[number], number % _CHAIN
-    parent = rows[number - 1].id if place else None
-    standing = Standing(place + 1, 9, Fidelity.EXACT, Evidence.PROVEN, "", Completeness.WHOLE, 0, (), ())
-    return NewLink(archive.id, Link(archive.id, parent, Evidence.PROVEN, "it is the next"), Asked(), standing)
 
 
 def _look(catalog: SqlCatalog, archives: int) -> None:

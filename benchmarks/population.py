@@ -10,6 +10,7 @@ import hashlib
 import shutil
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 
 from attrs import evolve
@@ -80,6 +81,16 @@ def with_archives(work: Path, profiles: Mapping[str, int], content: Archive) -> 
     """
     folder = work / f"store-{sum(profiles.values())}-{_fingerprint(profiles)}"
     return _kept(folder, _placed(folder, profiles, content))
+
+
+def with_both(work: Path, named: Mapping[str, int], placed: Mapping[str, int], content: Archive) -> Path:
+    """
+    A data directory with profiles as of `with_names`, and others as of `with_archives`.
+
+    Kept like that of `catalog_only`.
+    """
+    folder = work / f"both-{sum(named.values())}-{_fingerprint({**named, **placed})}"
+    return _kept(folder, chain(_named(folder, named), _placed(folder, placed, content)))
 
 
 def _named(folder: Path, profiles: Mapping[str, int]) -> Iterator[BackupArchive]:
