@@ -114,3 +114,13 @@ class StatusTableContract:
         for number in range(120):
             table.note_absence(Absence(NOON + (3 + 2 * number) * HOUR, NOON + (4 + 2 * number) * HOUR))
         assert len(table.absences()) == 100
+
+    def test_lights_are_read_by_themselves(self, catalog: Catalog, table: StatusTable) -> None:
+        """As those of all statuses; and statuses of some profiles."""
+        good = evolve(status("b", 1), concerns=(), worked_out_at=NOON - HOUR)
+        table.keep([good, status("a", 1)])
+
+        assert table.lights(NOON) == [("a", Light.RED, True), ("b", Light.GREEN, False)]
+        assert [one.profile for one in table.of(["b", "nobody"])] == ["b"]
+        assert table.of(["b"]) == [one for one in table.all() if one.profile == "b"]
+        assert table.of([]) == []

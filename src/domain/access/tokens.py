@@ -155,7 +155,7 @@ class Principal:
 
     def sees(self, profile: str) -> bool:
         """Whether *profile* matches the principal's patterns; nothing is looked up."""
-        return matches(profile, self.patterns)
+        return self.sees_everything or matches(profile, self.patterns)
 
     @property
     def sees_everything(self) -> bool:

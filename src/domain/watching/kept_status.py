@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import NamedTuple
 
 from attrs import frozen
 
 from .light import Concern, Light, light_of
+
+
+class KnownLight(NamedTuple):
+    """The light of *profile* as it is kept; *is_fresh*: it was worked out lately. A tuple: there are thousands."""
+
+    profile: str
+    light: Light
+    is_fresh: bool
 
 
 @frozen

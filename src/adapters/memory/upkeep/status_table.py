@@ -8,7 +8,7 @@ from datetime import datetime
 
 from attrs import define, field
 
-from ....domain.watching.kept_status import KeptStatus
+from ....domain.watching.kept_status import KeptStatus, KnownLight
 from ....domain.watching.slots import Absence
 
 _KEPT_ABSENCES = 100
@@ -46,6 +46,12 @@ class MemoryStatusTable:
     def all(self) -> list[KeptStatus]:
         with self._lock:
             return [self._kept[profile] for profile in sorted(self._kept)]
+
+    def lights(self, since: datetime) -> list[KnownLight]:
+        return [KnownLight(one.profile, one.light, one.worked_out_at >= since) for one in self.all()]
+
+    def of(self, profiles: Collection[str]) -> list[KeptStatus]:
+        return [one for one in self.all() if one.profile in profiles]
 
     def mark(self, profile: str | None = None) -> str:
         versions = self._versions()

@@ -10,15 +10,18 @@ import msgspec
 from attrs import frozen
 from sqlalchemy import bindparam, delete, func, literal, or_, select
 
-from ....domain.watching.kept_status import KeptStatus
+from ....domain.watching.kept_status import KeptStatus, KnownLight
 from ....domain.watching.light import Concern, ConcernKind, Light
 from ....domain.watching.slots import Absence
+from ..engine import is_one_of
+from ..queries import those
 from ..rows import Query, Rows, Values, as_written, microseconds, time_of
 from ..schema import EVERYBODY, absences, linked_profiles, profile_status, totals
 from ..statements import Transaction
 
 _Result = TypeVar("_Result")
 _KEPT_ABSENCES = 100
+_LIGHTS = {light.value: light for light in Light}
 
 
 class _Read(Protocol):
@@ -56,6 +59,19 @@ class SqlStatusTable:
 
     def all(self) -> list[KeptStatus]:
         rows = self._all(_ALL, {})
+        with as_written():
+            return [_status(*row) for row in rows]
+
+    def lights(self, since: datetime) -> list[KnownLight]:
+        since_us = microseconds(since)
+        with as_written():
+            return [
+                KnownLight(profile, _LIGHTS[light], worked_out_us >= since_us)
+                for profile, light, worked_out_us in self._all(_EACH_LIGHT, {})
+            ]
+
+    def of(self, profiles: Collection[str]) -> list[KeptStatus]:
+        rows = self._all(_OF, those(profiles)) if profiles else []
         with as_written():
             return [_status(*row) for row in rows]
 
@@ -175,6 +191,8 @@ _ALL = select(
     _s.braked,
     _s.reasons,
 ).order_by(_s.profile)
+_EACH_LIGHT = select(_s.profile, _s.light, _s.worked_out_us).order_by(_s.profile)
+_OF = _ALL.where(is_one_of(_s.profile, "profiles"))
 _kept = select(func.count().label("count"), func.max(_s.worked_out_us).label("newest"))
 _present = select(func.count().label("count"), func.sum(_p.version).label("versions"))
 

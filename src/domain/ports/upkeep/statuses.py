@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from ...watching.kept_status import KeptStatus
+from ...watching.kept_status import KeptStatus, KnownLight
 from ...watching.slots import Absence
 
 
@@ -35,6 +35,16 @@ class StatusTable(Protocol):
 
     def all(self) -> list[KeptStatus]:
         """Every status, by profile."""
+
+    def lights(self, since: datetime) -> list[KnownLight]:
+        """
+        The light of every status, by profile; those that were worked out at *since* or later are fresh.
+
+        Cost: one pass over the profiles, some microsecond each; a tenth of that of `all`.
+        """
+
+    def of(self, profiles: Collection[str]) -> list[KeptStatus]:
+        """The statuses of *profiles*, by profile; one that has none is missing."""
 
     def mark(self, profile: str | None = None) -> str:
         """
