@@ -36,10 +36,11 @@ class ReasonKind(Enum):
 
 @frozen
 class Reason:
-    """One reason, with a text that continues ``kept:`` or ``removed:``."""
+    """One reason, with a text that continues ``kept:`` or ``removed:``; *rule* is the setting of the rule, if any."""
 
     kind: ReasonKind
     text: str
+    rule: str = field(default="", eq=False)
 
 
 @frozen
@@ -81,7 +82,8 @@ class PrunePlan:
     One decision for each archive of a profile that is not in the trash, in the order in which they were received.
 
     *settings* states the policy, empty without one. *removed* are the archives to be removed, in the order of removal:
-    what builds on another goes before it. *digest* identifies policy and removals, not reasons.
+    what builds on another goes before it. *alone* is how many bytes stay for one rule, by its setting, and for nothing
+    else. *digest* identifies policy and removals, not reasons.
     """
 
     profile: str
@@ -89,6 +91,7 @@ class PrunePlan:
     decisions: tuple[PruneDecision, ...]
     removed: tuple[PruneDecision, ...]
     pauses: tuple[Pause, ...] = ()
+    alone: Mapping[str, int] = field(factory=dict, eq=False)
     digest: str = field(init=False)
 
     @digest.default

@@ -34,7 +34,7 @@ from ..profiles.retention_policy import Every, KeepRule, RetentionPolicy
 from ..text.counted import counted
 from ..text.times import minute, rfc3339
 from .buckets import LONGEST_DAYS, Chosen, Timeline, bucket_numbers, by_claim, by_receipt, chosen
-from .candidates import Candidate, NeededBy, candidates, dependents_first
+from .candidates import Candidate, NeededBy, alone, candidates, dependents_first
 from .decisions import Pause, PauseKind, PruneDecision, PrunePlan, Reason, ReasonKind
 from .marks import UNMARKED, Marks
 
@@ -140,7 +140,8 @@ class _Planning:
         removals = {one: PruneDecision(one.archive, False, (reason,)) for one, reason in self._why_gone(gone)}
         decisions = [removals.get(one) or _kept(one) for one in self.known.values()]
         removed = tuple(removals[one] for one in dependents_first(gone))
-        return PrunePlan(profile, self.policy.settings(), tuple(decisions), removed, self._pauses(len(gone)))
+        costs = alone(self.known.values(), [rule.setting for rule in self.policy.rules if rule.keeps_something])
+        return PrunePlan(profile, self.policy.settings(), tuple(decisions), removed, self._pauses(len(gone)), costs)
 
     # -- what stays whatever the rules say ---------------------------------------------------------------------------
 
@@ -185,11 +186,12 @@ class _Planning:
                 reasons = {number: _replaced(rule, one) for number, one in found.items()}
                 self._instead.append(_Instead(rule.every, reasons, (one.point for one in found.values())))
             for one in found.values():
-                one.point.reasons += (Reason(ReasonKind.RULE, one.bucket),)
+                one.point.reasons += (Reason(ReasonKind.RULE, one.bucket, rule.setting),)
             saved = {one.point for one in found.values()}
             for one in self._chosen(rule, claimed).values():
                 if one.point not in saved:
-                    one.point.reasons += (Reason(ReasonKind.RULE, f"{one.bucket} by the time of its dump"),)
+                    text = f"{one.bucket} by the time of its dump"
+                    one.point.reasons += (Reason(ReasonKind.RULE, text, rule.setting),)
         self._instead.sort(key=lambda one: one.every.rank)
 
     def _chosen(self, rule: KeepRule, line: Timeline) -> dict[int, Chosen]:

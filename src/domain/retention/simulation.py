@@ -13,7 +13,7 @@ from datetime import UTC, datetime, time, timedelta
 from heapq import merge
 from itertools import pairwise
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
 from ..archives.archive import BackupArchive, Contents, Kind
 from ..chains.link import Evidence, Link
@@ -22,11 +22,11 @@ from ..chains.standing import PlacedArchive, standing_of
 from ..errors.retention import NoRetentionPolicy, SimulationTooLong
 from ..identity.archive_id import ArchiveId, BackupType
 from ..identity.digests import Digests
-from ..profiles.retention_policy import KeepRule, RetentionPolicy
+from ..profiles.retention_policy import RetentionPolicy
 from ..profiles.rules import ProfileRules
 from ..profiles.schedule import Schedule
 from ..profiles.span import Span
-from .decisions import PrunePlan, kept_bytes, of_archives
+from .decisions import PrunePlan, of_archives
 from .prune_plan import plan_prune, without_young
 
 MOST_DAYS = 1500
@@ -134,7 +134,7 @@ def simulate(
         present = [place for place in present if place.archive.id not in gone]
         told.append(_day(evening, present, len(gone)))
     assert plan is not None
-    return Simulation(tuple(told), _alone(profile, present, policy, rules, told[-1].at))
+    return Simulation(tuple(told), _planned(profile, present, policy, rules, told[-1].at).alone)
 
 
 def _arrivals(coming: Sequence[Expected], now: datetime) -> Iterator[tuple[datetime, int, Expected]]:
@@ -186,21 +186,3 @@ def _day(at: datetime, present: Sequence[PlacedArchive], removed: int) -> Simula
         max((standing.length for standing in standings), default=0),
         removed,
     )
-
-
-def _alone(
-    profile: str, present: Sequence[PlacedArchive], policy: RetentionPolicy, rules: ProfileRules, at: datetime
-) -> dict[str, int]:
-    """What would go at once if a rule were taken away; of the only rule, everything that the minimums do not keep."""
-    kept = kept_bytes(_planned(profile, present, policy, rules, at).decisions)
-    found = {}
-    for rule in policy.rules:
-        if rule.keeps_something:
-            others = tuple(one for one in policy.rules if one is not rule and one.keeps_something)
-            without = evolve(policy, rules=others or (_least(rule),))
-            found[rule.setting] = kept - kept_bytes(_planned(profile, present, without, rules, at).decisions)
-    return found
-
-
-def _least(rule: KeepRule) -> KeepRule:
-    return evolve(rule, limit=1)

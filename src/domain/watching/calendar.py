@@ -18,6 +18,7 @@ from ..identity.archive_id import BackupType
 from ..text.counted import counted, listed
 from .arrived import ArrivedOnDay
 
+PRUNED = "pruned since"
 _DAY = timedelta(days=1)
 _TYPES = tuple(BackupType)
 
@@ -27,7 +28,8 @@ class CalendarDay:
     """
     A day, and how many archives of each type came on it: of those that came, in the order of the types.
 
-    *kept* is how many of them are still there, None if that was not asked. *is_missing*: one was due, and none came.
+    *kept* is how many of them are still there, None if that was not asked; *fate* says what became of the others.
+    *is_missing*: one was due, and none came.
     """
 
     day: date
@@ -35,6 +37,7 @@ class CalendarDay:
     size_bytes: int = 0
     kept: int | None = None
     is_missing: bool = False
+    fate: str = PRUNED
 
     @property
     def total(self) -> int:
@@ -45,9 +48,9 @@ class CalendarDay:
         """The day in words, such as ``2026-11-23: 1 FULL and 2 INC, pruned since``."""
         came = listed([f"{count} {type.value}" for type, count in self.archives]) if self.archives else "nothing"
         if self.is_gone:
-            came += ", pruned since"
+            came += f", {self.fate}"
         elif self.kept is not None and self.kept < self.total:
-            came += f", {self.total - self.kept} pruned since"
+            came += f", {self.total - self.kept} {self.fate}"
         elif self.is_missing:
             came += ", though one was due"
         return f"{self.day.isoformat()}: {came}"
@@ -96,10 +99,17 @@ def weeks(days: Iterable[CalendarDay]) -> tuple[Week, ...]:
     return tuple(tuple(week) for week in found)
 
 
-def traced(days: Iterable[CalendarDay], kept: Mapping[date, int], missing: Collection[date]) -> tuple[CalendarDay, ...]:
-    """*days* with how many of their archives are still *kept*, and whether one is *missing* on them."""
+def traced(
+    days: Iterable[CalendarDay], kept: Mapping[date, int], missing: Collection[date] = (), fate: str = PRUNED
+) -> tuple[CalendarDay, ...]:
+    """*days* with how many of their archives are *kept*, the *fate* of others, and whether one is *missing* on them."""
     return tuple(
-        evolve(day, kept=min(kept.get(day.day, 0), day.total), is_missing=not day.total and day.day in missing)
+        evolve(
+            day,
+            kept=min(kept.get(day.day, 0), day.total),
+            is_missing=not day.total and day.day in missing,
+            fate=fate,
+        )
         for day in days
     )
 
@@ -113,11 +123,11 @@ def months(days: Iterable[CalendarDay]) -> tuple[tuple[str, str], ...]:
         of_month = tuple(some)
         text = summary(of_month)
         missing = [f"{day.day.day}" for day in of_month if day.is_missing]
-        gone = sum(day.is_gone for day in of_month)
+        gone = [day for day in of_month if day.is_gone]
         if missing:
             text += f"; one was due and none came on the {listed(missing)}"
         if gone:
-            text += f"; what came on {counted(gone, 'day')} was pruned since"
+            text += f"; what came on {counted(len(gone), 'day')}: {gone[0].fate}"
         found.append((month, text))
     return tuple(found)
 

@@ -26,12 +26,12 @@ from .nearest import did_you_mean
 from .shapes import unknown_name
 
 _BUCKETS = {f"keep_{every.value}": every for every in Every if every is not Every.POINT}
-_RULES = ("keep_last", "keep_within", *_BUCKETS)
+RULES = ("keep_last", "keep_within", *_BUCKETS)
 _SPANS = ("minimum_age", "keep_broken", "trash_for", "lock_for")
 _COUNTS = ("minimum_points", "minimum_fulls")
 _SWITCHES = ("ages_when_silent", "brake")
 _OTHERS = tuple(one.name for one in fields(RetentionPolicy) if one.name != "rules")
-_KNOWN = (*_RULES, *_OTHERS)
+_KNOWN = (*RULES, *_OTHERS)
 
 
 def policy_of(table: object) -> RetentionPolicy:
@@ -46,8 +46,8 @@ def policy_of(table: object) -> RetentionPolicy:
     if (wrong := unknown_name(table, _KNOWN, "retention setting")) is not None:
         is_rule = next(name for name in table if name not in _KNOWN).startswith("keep")
         end = " The" if wrong.endswith("?") else "; the"
-        raise ValueError(f"{wrong}{end} rules are {listed(_RULES)}" if is_rule else wrong)
-    rules = tuple(_rule(name, table[name]) for name in _RULES if name in table)
+        raise ValueError(f"{wrong}{end} rules are {listed(RULES)}" if is_rule else wrong)
+    rules = tuple(_rule(name, table[name]) for name in RULES if name in table)
     return RetentionPolicy(rules, **_others(table))
 
 

@@ -8,8 +8,9 @@ reduced until it does not.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import count
+from typing import TypeAlias
 
 from attrs import evolve, frozen
 
@@ -35,6 +36,10 @@ BY_NAME = 10
 """So often a plan is made again for what links name; after that everything stays that they may depend on."""
 
 
+Otherwise: TypeAlias = Callable[[RetentionPolicy | None], RetentionPolicy | None]
+"""Gives another policy for that of a profile, None for none."""
+
+
 @frozen
 class PlanPrune:
     """Decide for every archive of a profile whether it stays, and why; nothing is changed."""
@@ -48,9 +53,10 @@ class PlanPrune:
     in_use: InUse
     watch_clock: WatchClock
 
-    def __call__(self, profile: str) -> PrunePlan:
+    def __call__(self, profile: str, otherwise: Otherwise = lambda own: own) -> PrunePlan:
         """
-        The plan for *profile*.
+        The plan for *profile*. *otherwise* gives the policy to try instead of its own one; such a plan is never carried
+        out.
 
         Raises:
             ProfileNotFound: the profile has no stored archive.
@@ -60,7 +66,7 @@ class PlanPrune:
         """
         now, rules = self.clock.now(), self.rules.of(profile)
         places = self.load_points(profile).places()
-        policy = rules.retention
+        policy = otherwise(rules.retention)
         if policy is None:
             return plan_prune(profile, places, places, None, rules.time_zone, now)
         older: Sequence[PlacedArchive] = without_young(places, policy, now)

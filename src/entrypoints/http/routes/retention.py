@@ -70,7 +70,7 @@ async def _apply(request: Request, *, is_approved: bool) -> Response:
     context, profile = Context.of(request), requested_profile(request)
 
     def carry_out(blocks: Iterator[bytes]) -> Response:
-        digest = _digest(_body(blocks, _Apply).plan)
+        digest = plan_digest(_body(blocks, _Apply).plan)
 
         by = "approved plan" if is_approved else "plan"
         record = OnRecord(principal_of(request).token, by, partial(context.enter, request))
@@ -107,7 +107,13 @@ class _Apply(msgspec.Struct, forbid_unknown_fields=True):
     plan: str
 
 
-def _digest(text: str) -> str:
+def plan_digest(text: str) -> str:
+    """
+    The digest of a plan, as it is stated.
+
+    Raises:
+        Problem: ``invalid-parameter``.
+    """
     if len(text) != _DIGEST_LENGTH or not _HEX.issuperset(text):
         raise Problem(400, "invalid-parameter", "plan must be the digest of a plan: 64 hexadecimal digits")
     return text

@@ -26,6 +26,7 @@ class Done(Enum):
     RELEASED = "The hold is released."
     BRAKE_RELEASED = "These archives are trusted now, and pruning goes on."
     BRAKE_STAYS = "These archives are trusted now. Others are still suspicious, so nothing is pruned."
+    PRUNED = "The plan was carried out. What it removed is in the trash, and can be brought back from there."
     LOCKED = "The archive is locked: nobody can remove it before that time."
     UNDELETED = "The archive is back, with everything in the trash that it builds on."
     TRIED = "The channel took the trial."

@@ -33,7 +33,7 @@ def _time(at: datetime | None) -> Markup:
     return _TIME.format(f"{exact:%Y-%m-%dT%H:%M:%SZ}", f"{exact:%Y-%m-%d %H:%M}")
 
 
-def _size(size_bytes: int) -> str:
+def size_text(size_bytes: int) -> str:
     """*size_bytes* as people read it; bytes have no fractions."""
     return human_size(size_bytes) if size_bytes >= 1024 else f"{size_bytes} B"
 
@@ -55,7 +55,7 @@ _environment = Environment(
     lstrip_blocks=True,
 )
 _environment.filters.update(
-    time=_time, size=_size, counted=counted, duration=duration, segment=lambda text: quote(text, safe="")
+    time=_time, size=size_text, counted=counted, duration=duration, segment=lambda text: quote(text, safe="")
 )
 _environment.globals.update(ago=ago, static=static_url, remedy=remedy)
 

@@ -8,10 +8,11 @@ from ..routes import archives as v1
 from ..routes import trees
 from .coming_in import log_in, log_out, show_login
 from .entries import FLEET, LOG, SETTINGS, STORAGE, TOKENS, UPKEEP
-from .pages import archive_forms, profile_forms
+from .pages import archive_forms, profile_forms, prune_forms
 from .pages.archive import show_archive
 from .pages.fleet import show_fleet
 from .pages.profile import show_profile
+from .pages.prune import show_prune
 from .pages.server.log import show_log
 from .pages.server.settings import show_settings, try_channel
 from .pages.server.storage import show_storage
@@ -51,6 +52,8 @@ def pages() -> list[GuardedRoute]:
         GuardedRoute(_PROFILE + "/restore.tar.gz", trees.restore_tar_gz, {"GET": _GET}),
         GuardedRoute(_PROFILE + "/archives/{type}/{name}/members/{path:path}", trees.get_member, {"GET": _GET}),
         GuardedRoute(_PROFILE + "/archives/{type}/{name}", v1.get_archive, {"GET": _GET}),
+        GuardedRoute(_PROFILE + "/prune", show_prune, {"GET": _LOOK}),
+        GuardedRoute(_PROFILE + "/prune/apply", prune_forms.apply_plan, {"POST": _LOOK}),
         GuardedRoute(_PROFILE + "/brake", profile_forms.release_brake, {"POST": _LOOK}),
         GuardedRoute(_ARCHIVE, show_archive, {"GET": _LOOK}),
         GuardedRoute(_ARCHIVE + "/hold", archive_forms.hold, {"POST": _KEEP}),
