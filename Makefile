@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: help serve test test-long test-faults fuzz coverage matrix check bench growth lock clean
+.PHONY: help serve test test-long test-faults fuzz coverage matrix check bench growth screenshots lock clean
 
 help:  ## this menu
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -45,6 +45,9 @@ bench: $(VENV)/.development  ## measure against yardsticks and peers, see benchm
 
 growth: bench  ## with bench or alone: only how costs grow with what lies in the server, each at three sizes
 	@:
+
+screenshots: $(VENV)/.development  ## pictures of every page in screenshots/, to be looked at
+	$(BIN)/python -m tests.browser.screenshots screenshots
 
 lock: $(VENV)/.development  ## renew the hashed locks from pyproject.toml
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-annotate --no-header pyproject.toml --group build -o requirements.lock

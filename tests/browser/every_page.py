@@ -5,16 +5,18 @@ from __future__ import annotations
 from tarkeep.domain.identity.archive_id import ArchiveId
 from tests.browser.filled import Site
 
-SERVER_PAGES = ("/ui/", "/ui/upkeep", "/ui/storage", "/ui/log", "/ui/tokens", "/ui/login", "/ui/nothing-here")
+SERVER_PAGES = ("/ui/", "/ui/upkeep", "/ui/storage", "/ui/log", "/ui/tokens", "/ui/settings", "/ui/login")
 """Those that an empty server has, too."""
 
 PAGES = {
     **{path: path for path in SERVER_PAGES},
+    "no such page": "/ui/p/laptop/FULL/nothing/here",
     "one light": "/ui/?light=red",
     "nothing found": "/ui/?find=nothing",
     "refused": "/ui/?light=blue",
     "fine": "/ui/p/laptop",
     "damaged": "/ui/p/web-3",
+    "token to be made": "/ui/tokens?profile=laptop&scope=push&scope=list",
     "suspicious": "/ui/p/db-1",
     "overdue": "/ui/p/late",
     "orphan": "/ui/p/alone",
@@ -24,6 +26,7 @@ PAGES = {
     "folder": "/ui/p/laptop/tree?path=root",
     "search": "/ui/p/laptop/tree?find=*.txt",
     "search in vain": "/ui/p/laptop/tree?find=nothing",
+    "versions": "/ui/p/laptop/tree?path=root&file=root/report.txt",
     "unknown folder": "/ui/p/laptop/tree?path=no",
     "first archive": "/ui/p/laptop/FIRST",
     "last archive": "/ui/p/laptop/LAST",

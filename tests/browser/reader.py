@@ -68,6 +68,10 @@ class Reader:
         else:
             target.fill(text)
 
+    def unfold(self, text: str) -> None:
+        """Open what is folded under the first summary with *text*."""
+        self._activate(self.page.locator("summary").filter(has_text=text).first)
+
     def send(self, button: str, *, within: str = "body") -> None:
         """Send the form whose field was filled last: by Enter at the keyboard, else by its button."""
         if self.way is Way.KEYBOARD:
@@ -142,6 +146,7 @@ def reading(
     *,
     cookie: str = "",
     width: int | None = None,
+    zone: str = "Asia/Kolkata",
     bypasses_policy: bool = False,
     **options: object,
 ) -> Iterator[Reader]:
@@ -151,7 +156,7 @@ def reading(
         viewport={"width": width, "height": _HEIGHT},
         java_script_enabled=way is not Way.PLAIN,
         bypass_csp=bypasses_policy,
-        timezone_id="Asia/Kolkata",
+        timezone_id=zone,
         **options,  # type: ignore[arg-type, unused-ignore]
     )
     try:

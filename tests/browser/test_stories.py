@@ -81,3 +81,69 @@ def test_when_did_this_file_vanish_and_give_me_that_version(site: Site, come_in:
         reader.open("/ui/p/laptop/tree?path=root")
         assert "gone.txt" not in reader.text
         reader.check()
+
+
+def test_who_held_and_who_released(site: Site, come_in: Reading, way: Way) -> None:
+    """An auditor finds both in the log, with the token that did it, whose proof was asked for."""
+    proof, name = site.make_token(Scope.ADMIN), f"audit-{way.name.lower()}"
+    with come_in(site, way) as reader:
+        reader.open("/ui/p/mail")
+        reader.follow("FULL/only.tar.gz", within="table")
+        reader.fill("Name of the hold", name)
+        reader.fill("Reason", "tax audit")
+        reader.send("Hold it")
+        assert reader.sees("The archive is held")
+        reader.fill("A token with admin", proof, within=f"form:has(input[value={name}])")
+        reader.send(f"Release {name}")
+        assert reader.sees("The hold is released")
+        reader.follow("Log", within="header")
+        reader.fill("Token, or", proof.split("_")[1])
+        reader.send("Find")
+
+        assert reader.sees(re.compile(f"released.*{name}|{name}.*released"))
+        reader.check()
+
+
+def test_when_is_the_disk_full_and_who_grows(site: Site, come_in: Reading, way: Way) -> None:
+    with come_in(site, way) as reader:
+        reader.open("/ui/")
+        reader.follow("Storage", within="header")
+
+        assert reader.comes_to("/ui/storage")
+        assert reader.sees(re.compile(r"\d.* of \d.* used\."))
+        assert reader.page.locator("main tbody th").count() >= 6
+        reader.check()
+
+
+def test_revoke_one_now(site: Site, come_in: Reading, way: Way) -> None:
+    """Its session ends with it."""
+    victim, proof = site.make_token(Scope.LIST), site.make_token(Scope.ADMIN)
+    id = victim.split("_")[1]
+    with come_in(site, way) as reader, come_in(site, token=victim) as other:
+        other.open("/ui/")
+        assert other.comes_to("/ui/")
+        reader.open("/ui/tokens")
+        assert reader.sees(id)
+        reader.unfold(id)
+        reader.fill("A token with admin", proof, within=f"form[action*='{id}']")
+        reader.send(f"Revoke {id}")
+        assert reader.comes_to("/ui/tokens")
+        other.page.reload()
+
+        assert other.comes_to("/ui/login")
+        reader.check()
+        other.check()
+
+
+def test_what_is_suspicious_and_the_last_clean_point(site: Site, come_in: Reading, way: Way) -> None:
+    """Which somebody who was attacked holds at once."""
+    with come_in(site, way) as reader:
+        reader.open("/ui/p/db-1")
+        assert reader.sees(re.compile("files of .* are gone"))
+        reader.follow("Hold it")
+        reader.fill("Name of the hold", f"clean-{way.name.lower()}")
+        reader.fill("Reason", "before the attack")
+        reader.send("Hold it")
+
+        assert reader.sees("The archive is held")
+        reader.check()
