@@ -104,3 +104,15 @@ def test_a_page_cannot_be_framed(site: Site, come_in: Reading) -> None:
         assert "Everything" not in frame.content()
         assert "profiles" not in frame.content()
         assert any("frame" in wrong for wrong in reader.wrong)
+
+
+@pytest.mark.parametrize("way", [Way.SCRIPT, Way.PLAIN])
+def test_a_link_in_a_mail_leads_to_the_page(site: Site, come_in: Reading, way: Way) -> None:
+    """Though the cookie does not come with what another site began."""
+    with come_in(site, way) as reader:
+        mail = f'<a href="{site.url}/ui/p/laptop">your backup</a>'
+        reader.page.route("http://mail.example/", lambda route: route.fulfill(body=mail, content_type="text/html"))
+        reader.page.goto("http://mail.example/")
+        reader.follow("your backup")
+
+        assert reader.sees("Points it can be brought back to")

@@ -73,13 +73,17 @@ def test_the_folder_as_it_was(site: Site, come_in: Reading, way: Way) -> None:
         reader.check()
 
 
-def test_when_did_this_file_vanish_and_give_me_that_version(site: Site, come_in: Reading, way: Way) -> None:
+def test_when_did_this_file_change_or_vanish(site: Site, come_in: Reading, way: Way) -> None:
+    """And that version of it, please."""
     with come_in(site, way) as reader:
+        reader.open("/ui/p/laptop/tree?path=root")
+        assert "gone.txt" not in reader.text
+        reader.follow("report.txt")
+        assert reader.sees("Its versions")
+        assert len(re.findall(r"(?:changed|appeared), ", reader.text)) == len(REPORTS)
         reader.open(f"/ui/p/laptop/tree?path=root&at={site.laptop[4].type.value}/{site.laptop[4].name}")
         assert reader.download("Get gone.txt") == b"not for long\n"
         assert reader.download("Get report.txt") == REPORTS[3].encode()
-        reader.open("/ui/p/laptop/tree?path=root")
-        assert "gone.txt" not in reader.text
         reader.check()
 
 

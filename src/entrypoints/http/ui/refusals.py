@@ -31,9 +31,22 @@ def refused_page(scope: Scope, problem: Problem) -> Response:
     if Headers(scope=scope).get("hx-request") == "true" and problem.status < HTTPStatus.INTERNAL_SERVER_ERROR:
         # a part of a page was asked for: the whole page is asked again, and shows what became of it
         return Response(None, problem.status, {"HX-Refresh": "true", **problem.headers})
+    if _is_by_link_from_elsewhere(scope) and problem.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+        return render("again.html", {})
     if problem.status == HTTPStatus.UNAUTHORIZED and scope["method"] in ("GET", "HEAD"):
         return login_for(scope["path"], scope["query_string"].decode("ascii", "replace"))
     values = {"title": HTTPStatus(problem.status).phrase, "detail": problem.detail, "status": problem.status}
     answer = render("refused.html", values, problem.status)
     answer.headers.update(problem.headers)
     return answer
+
+
+def _is_by_link_from_elsewhere(scope: Scope) -> bool:
+    """
+    Whether somebody followed a link of another site, such as one in a mail: then the browser keeps the cookie back.
+
+    The same page asked again by a page of this server comes with it, and is not from elsewhere any more.
+    """
+    headers = Headers(scope=scope)
+    site, kind = (headers.get(f"sec-fetch-{name}", "").strip().lower() for name in ("site", "dest"))
+    return scope["method"] == "GET" and site == "cross-site" and kind == "document"

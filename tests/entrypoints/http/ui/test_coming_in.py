@@ -128,5 +128,16 @@ def test_a_form_of_a_page_has_no_origin(site: Site) -> None:
         assert site.browser.post("/ui/logout", data=data, headers=headers, follow_redirects=False).status_code == status
 
 
+def test_who_follows_a_link_from_a_mail_asks_again(site: Site) -> None:
+    """The browser keeps the cookie back then; a page that asks for itself again brings it."""
+    link = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "document"}
+    again = site.browser.get("/ui/p/laptop", headers=link, follow_redirects=False)
+    assert '<meta http-equiv="refresh" content="0">' in again.text
+    assert "a.tar.gz" not in again.text
+    assert site.browser.get("/ui/p/laptop", headers=OWN, follow_redirects=False).status_code == 303
+    embedded = {**link, "Sec-Fetch-Dest": "iframe"}
+    assert "refresh" not in site.browser.get("/ui/p/laptop", headers=embedded, follow_redirects=False).text
+
+
 def _go_out(site: Site, token: str) -> httpx2.Response:
     return site.browser.post("/ui/logout", data={"form_token": token}, headers=OWN, follow_redirects=False)

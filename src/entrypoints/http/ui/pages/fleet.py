@@ -74,7 +74,8 @@ def sentence(fleet: Fleet) -> str:
     if not total:
         return "Nothing is stored yet."
     if fleet.is_stale:
-        return "The jobs stand still: nobody has looked at the profiles for more than five minutes."
+        since = "" if fleet.looked_at is None else f" since {fleet.looked_at:%Y-%m-%d %H:%M} UTC"
+        return f"The jobs stand still{since}: nobody knows how the profiles are."
     if red:
         return f"{red} of {counted(total, 'profile')} {'needs' if red == 1 else 'need'} you."
     if yellow or fleet.server:
