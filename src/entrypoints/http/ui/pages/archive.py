@@ -80,20 +80,20 @@ async def show_archive(request: Request) -> Response:
             "members": [_shown(one, id) for one in members.entries] if members is not None else [],
             "more_members": members.entries[-1].at if members is not None and members.has_more else None,
             "is_first_members": after < 0,
-            "lines": _lines(id, request),
+            "lines": _lines(id, request, marks.holds[0].id if len(marks.holds) == 1 else "NAME"),
         }
         return render("archive.html", values)
 
     return await context.run(answer)
 
 
-def _lines(id: ArchiveId, request: Request) -> dict[str, str]:
-    """The commands that do what the page does."""
+def _lines(id: ArchiveId, request: Request, hold: str) -> dict[str, str]:
+    """The commands that do what the page does; *hold* is the name of the one to release."""
     path = f"/api/v1/profiles/{id.profile}/archives/{id.type.value}/{quote(id.name, safe='')}"
     return {
         "download": curl(request, path, "-O"),
         "hold": at_server("hold", "add", id.profile, id.label, "--id", "NAME", "--reason", "WHY"),
-        "release": at_server("hold", "release", id.profile, id.label, "--id", "NAME"),
+        "release": at_server("hold", "release", id.profile, id.label, "--id", hold),
         "lock": at_server("lock", id.profile, id.label, "--until", "30d"),
         "scrub": at_server("scrub", id.profile),
     }
