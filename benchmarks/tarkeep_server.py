@@ -118,5 +118,8 @@ def serve_command(port: int, data: Path, *more: str) -> list[str]:
 
 
 def settings() -> Mapping[str, str]:
-    """Environment of the server: defaults except for the size of an upload."""
-    return {"TARKEEP_MAX_UPLOAD_BYTES": str(_LIMIT_BYTES)}
+    """
+    Environment of the server: defaults except for the size of an upload; and bytecode of its modules kept, as it is
+    where the package is installed.
+    """
+    return {"TARKEEP_MAX_UPLOAD_BYTES": str(_LIMIT_BYTES), "PYTHONDONTWRITEBYTECODE": ""}

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
@@ -59,6 +60,14 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.basetemp = str(place / "pytest")
         os.environ["TMPDIR"] = str(place)
         tempfile.tempdir = None
+        _keep_compiled(place / "compiled")
+
+
+def _keep_compiled(place: Path) -> None:
+    """Have Python keep what it compiles in *place*: some machines forbid it, and each program compiles all modules."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix = str(place)
+    sys.dont_write_bytecode = False
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
