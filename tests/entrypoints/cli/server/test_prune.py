@@ -372,7 +372,7 @@ def test_a_client_that_asks_for_a_removed_point_is_told_how_it_comes_back(tmp_pa
             assert "no rule reaches back to it; it is in the trash until" in told
             assert "tarkeep trash undelete laptop FULL/a.tar.gz on the server brings it back" in told
             assert "POST" not in told
-        host.tarkeep("job", "run", "purge")
+        host.tarkeep("job", "run", "purge", "--wait")
 
         told = host.tarkeep("ls", "laptop", *at, code=10, environment=client).stderr
         assert "its bytes were removed for good on 20" in told
