@@ -87,6 +87,20 @@ def test_when_did_this_file_change_or_vanish(site: Site, come_in: Reading, way: 
         reader.check()
 
 
+def test_why_is_it_kept_what_goes_and_what_if(site: Site, come_in: Reading, way: Way) -> None:
+    """Without anything being removed by looking at it."""
+    with come_in(site, way) as reader:
+        reader.open("/ui/p/laptop")
+        reader.follow("What is kept, why, and what goes next")
+        assert reader.sees(re.compile("would be kept|All is kept"))
+        assert reader.sees(re.compile("daily 20"))
+        reader.fill("daily", "1")
+        reader.send("Show")
+
+        assert reader.sees("These are not the rules in force.")
+        reader.check()
+
+
 def test_who_held_and_who_released(site: Site, come_in: Reading, way: Way) -> None:
     """An auditor finds both in the log, with the token that did it, whose proof was asked for."""
     proof, name = site.make_token(Scope.ADMIN), f"audit-{way.name.lower()}"
