@@ -33,6 +33,7 @@ from tests.support import forked_starts  # noqa: E402 - after the line above, wh
 forked_starts.install()
 
 if TYPE_CHECKING:
+    from tests.support.object_stores import ObjectStore
     from tests.support.postgres import Postgres
 
 _COUNTED = {
@@ -91,6 +92,24 @@ def postgres() -> Iterator[Postgres]:
 
     with running_postgres() as postgres:
         yield postgres
+
+
+@pytest.fixture(scope="session")
+def seaweedfs() -> Iterator[ObjectStore]:
+    """A SeaweedFS for the tests of this process."""
+    from tests.support.object_stores import credentials, running_seaweedfs
+
+    with credentials(), running_seaweedfs() as store:
+        yield store
+
+
+@pytest.fixture(scope="session")
+def radosgw() -> Iterator[ObjectStore]:
+    """A Ceph with its gateway for the tests of this process."""
+    from tests.support.object_stores import credentials, running_radosgw
+
+    with credentials(), running_radosgw() as store:
+        yield store
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,1 @@
+"""Archives in a bucket of an object store that speaks S3."""
