@@ -15,6 +15,7 @@ from ...answers.problems import Problem
 from ...context import Context
 from ...edge.guard import principal_of
 from ...requests.parameters import whole_number
+from ..commands import curl
 from ..frame import frame
 from ..lights import SHAPES, WORDS
 from ..rendering import render
@@ -22,6 +23,7 @@ from ..sending.refresh import refresh
 
 _PAGE = 100
 _STRIP_DAYS = 30
+_FIRST = "/api/v1/profiles/laptop/archives/FULL/first.tar.gz"
 
 
 async def show_fleet(request: Request) -> Response:
@@ -59,7 +61,8 @@ async def show_fleet(request: Request) -> Response:
             "find": text,
             "wanted": wanted,
             "next": _following(fleet, text, wanted, start),
-            "server_url": str(request.base_url).rstrip("/"),
+            "first": "tar -czf - ~/Documents | " + curl(request, _FIRST, "-T", "-"),
+            "line": curl(request, "/api/v1/status"),
         }
         return render("fleet.html", values)
 

@@ -63,7 +63,7 @@ def test_a_channel_is_tried(tmp_path: Path) -> None:
 
         tried = site.send("/ui/settings", "/ui/settings/channels/ops/test")
 
-        assert tried.status_code == 502
+        assert tried.status_code == 503
         assert "the channel ops did not take the trial: " in tried.text
         assert '"result": "tried in vain"' in next(iter(site.tokens.audit.newest_first())).decode()
 

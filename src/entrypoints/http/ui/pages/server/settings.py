@@ -58,7 +58,7 @@ async def try_channel(request: Request) -> Response:
             raise Problem(404, "not-found", str(missing)) from None
         note_written(request, f"channel {name}", None, "tried in vain" if error else "tried")
         if error:
-            raise Problem(502, "not-delivered", f"the channel {name} did not take the trial: {error}")
+            raise Problem(503, "backend-unavailable", f"the channel {name} did not take the trial: {error}")
         return Done.TRIED.at(SETTINGS.path)
 
     return await carry_out(request, show_settings, work)
