@@ -10,7 +10,6 @@ import itertools
 import json
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -136,15 +135,17 @@ def running_radosgw() -> Iterator[ObjectStore]:
                 done = subprocess.run(command, cwd=folder, env=environment, stdout=log, stderr=log, check=False)
             assert done.returncode == 0, (folder / "log" / "start").read_text()[-2000:]
 
-        ending.callback(_end_ceph, folder)
+        def begin(name: str, *command: str) -> None:
+            ending.enter_context(_started([*command, "-f", "-c", f"{folder}/ceph.conf"], folder, f"log/{name}"))
+
         run("monmaptool", "--create", "--addv", "a", f"[v1:127.0.0.1:{monitor}]", "--fsid", fsid, "monmap")
         run("ceph-mon", "--mkfs", "-i", "a", "--monmap", "monmap", "--mon-data", "mon")
-        run("ceph-mon", "-i", "a", "--mon-data", "mon")
+        begin("mon", "ceph-mon", "-i", "a", "--mon-data", "mon")
         run("ceph", "osd", "create")
         run("ceph-osd", "-i", "0", "--mkfs", "--osd-data", "osd")
-        run("ceph-osd", "-i", "0", "--osd-data", "osd")
+        begin("osd", "ceph-osd", "-i", "0", "--osd-data", "osd")
         run("ceph", "osd", "crush", "add", "osd.0", "1.0", "host=h", "root=default")
-        run("radosgw", "-n", "client.rgw")
+        begin("radosgw", "radosgw", "-n", "client.rgw")
         _wait(lambda: True, lambda: _answers(f"http://127.0.0.1:{s3}/"), folder)
         user = ("--uid=tests", "--display-name=tests", f"--access-key={ACCESS_KEY}", f"--secret-key={SECRET_KEY}")
         run("radosgw-admin", "user", "create", *user)
@@ -180,7 +181,6 @@ run dir = {folder}/run
 crash dir = {folder}/run
 admin socket = {folder}/run/$name.asok
 log file = {folder}/log/$name.log
-pid file = {folder}/run/$name.pid
 telemetry = false
 [client.rgw]
 rgw frontends = beast endpoint=127.0.0.1:{s3}
@@ -190,18 +190,6 @@ rgw gc obj min wait = 1
 rgw gc processor period = 2
 rgw gc processor max time = 2
 """
-
-
-def _end_ceph(folder: Path) -> None:
-    """End what was started in *folder*: these programs run on in the background, and note their numbers there."""
-    numbers = [int(file.read_text()) for file in (folder / "run").glob("*.pid")]
-    for sent in (signal.SIGTERM, signal.SIGKILL):
-        until = time.monotonic() + 5
-        for number in numbers:
-            with suppress(ProcessLookupError):
-                os.kill(number, sent)
-        while any(Path(f"/proc/{number}/stat").exists() for number in numbers) and time.monotonic() < until:
-            time.sleep(0.05)
 
 
 @contextmanager
@@ -214,8 +202,10 @@ def _folder(prefix: str) -> Iterator[Path]:
 
 
 @contextmanager
-def _started(command: list[Any], folder: Path) -> Iterator[Callable[[], bool]]:
-    with (folder / "output").open("wb") as output:
+def _started(command: list[Any], folder: Path, told: str = "output") -> Iterator[Callable[[], bool]]:
+    """Run *command* until the end, or until this process is killed; what it tells is in the file *told*."""
+    command = ["setpriv", "--pdeathsig", "KILL", *command]
+    with (folder / told).open("wb") as output:
         server = subprocess.Popen(command, cwd=folder, stdout=output, stderr=output, stdin=subprocess.DEVNULL)
     try:
         yield lambda: server.poll() is None

@@ -142,6 +142,7 @@ def _folder() -> Iterator[Path]:
 @contextmanager
 def _started(command: Sequence[str | Path], port: int, folder: Path) -> Iterator[Postgres]:
     """Run *command* until the end; it speaks the protocol of PostgreSQL on *port*."""
+    command = ["setpriv", "--pdeathsig", "KILL", *command]  # nothing is left if this process is killed
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, **_acting())
     try:

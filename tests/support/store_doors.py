@@ -125,7 +125,7 @@ class FilesystemDoor:
         return not list((self.path / "staging").iterdir())
 
     def open_files(self) -> int:
-        return len(self._descriptors("archives")) + len(self._descriptors("staging"))
+        return sum(len(descriptors_below(self.path / part)) for part in ("archives", "staging"))
 
     def shorten(self, id: ArchiveId, size_bytes: int) -> None:
         os.truncate(self.file(id), size_bytes)
@@ -169,24 +169,31 @@ class FilesystemDoor:
         os.mkfifo(inside / "pipe.tar.gz")
 
     def crash(self) -> None:
-        # Replacing every descriptor by /dev/null releases the kernel's resources, the lock included, and leaves the
-        # numbers valid for the objects that still hold them.
-        null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
-        for descriptor in self._descriptors(""):
-            os.dup2(null, descriptor, inheritable=False)
-        os.close(null)
+        cut_off(self.path)
         self.store = FilesystemArchiveStore.open(self.path, ids=self._ids)
 
     def close(self) -> None:
         self.store.close()
 
-    def _descriptors(self, below: str) -> list[int]:
-        found = []
-        for entry in Path("/proc/self/fd").iterdir():
-            try:
-                target = entry.readlink()
-            except FileNotFoundError:  # the listing's own
-                continue
-            if target.is_relative_to(self.path / below):
-                found.append(int(entry.name))
-        return found
+
+def cut_off(path: Path) -> None:
+    """Close what this process has open below *path*, as its end would."""
+    # Replacing every descriptor by /dev/null releases the kernel's resources, the lock included, and leaves the numbers
+    # valid for the objects that still hold them.
+    null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+    for descriptor in descriptors_below(path):
+        os.dup2(null, descriptor, inheritable=False)
+    os.close(null)
+
+
+def descriptors_below(path: Path) -> list[int]:
+    """What this process has open below *path*."""
+    found = []
+    for entry in Path("/proc/self/fd").iterdir():
+        try:
+            target = entry.readlink()
+        except FileNotFoundError:  # the listing's own
+            continue
+        if target.is_relative_to(path):
+            found.append(int(entry.name))
+    return found

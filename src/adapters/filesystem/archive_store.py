@@ -61,7 +61,7 @@ from .archives.archive_files import (
 )
 from .archives.archive_marks import replace_marks
 from .archives.medium_reader import read_medium
-from .archives.packed_snapshot import MAGIC, SIZE, SnapshotReader, are_equal, packed
+from .archives.packed_snapshot import are_equal, packed, snapshot_reader
 from .archives.quarantine import Quarantine
 from .archives.staged_file import StagedFile
 from .archives.trash_folder import TrashFolder
@@ -233,7 +233,7 @@ class FilesystemArchiveStore:
         try:
             with translated(looking_for=id), self._archives.opened(id.profile, id.type) as directory:
                 if is_regular(id.name, directory) is not None:
-                    return _snapshot_reader(id, _reader(id, id.name + SNAPSHOT_SUFFIX, directory))
+                    return snapshot_reader(id, _reader(id, id.name + SNAPSHOT_SUFFIX, directory))
         except ArchiveNotFound:
             pass
         raise SnapshotNotFound(id)
@@ -617,12 +617,3 @@ def _reader(id: ArchiveId, name: str, directory: int, start: int = 0, stop: int 
     with suppress(OSError):  # advice only: reading works without it
         os.posix_fadvise(file.fileno(), first, last - first, os.POSIX_FADV_SEQUENTIAL)
     return _Reader(id, file, first, last)
-
-
-def _snapshot_reader(id: ArchiveId, written: _Reader) -> ArchiveReader:
-    """A reader of the unpacked content of a snapshot file that may be packed."""
-    size_bytes = written.size_bytes
-    head, tail = written.at(0, len(MAGIC)), written.at(max(0, size_bytes - SIZE.size), SIZE.size)
-    if head == MAGIC and len(tail) == SIZE.size:
-        (size_bytes,) = SIZE.unpack(tail)
-    return SnapshotReader(id, written, size_bytes)

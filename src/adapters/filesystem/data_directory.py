@@ -84,9 +84,10 @@ class DataDirectory:
     _locks: tuple[int, ...] = field(repr=False)
 
     @classmethod
-    def open(cls, path: Path, *, ids: IdSource) -> DataDirectory:
+    def open(cls, path: Path, *, ids: IdSource, id: str | None = None) -> DataDirectory:
         """
-        Take ownership of *path*; a missing or empty directory becomes a data directory, durably.
+        Take ownership of *path*; a missing or empty directory becomes a data directory, durably, with that *id* or a
+        new one.
 
         Raises:
             DataDirectoryInUse: another process, or another part of this one, owns it.
@@ -101,7 +102,7 @@ class DataDirectory:
             _check_access(path)
             locks = _take_locks(path)
             try:
-                id = make_marker(path, ids)
+                id = make_marker(path, ids, id)
                 for part in (path / "archives", path / "staging", path / "trash", path / "members"):
                     make_directory(part)
                 _check_links(path / MARKER, path / "staging" / _LINK_PROBE)

@@ -53,8 +53,12 @@ def read_marker(folder: Path) -> Mapping[str, object] | None:
     return dict(marker)
 
 
-def make_marker(folder: Path, ids: IdSource) -> str:
-    """The id in the marker of *folder*, made if missing; the caller holds `LOCK`. Raises as `read_marker`."""
+def make_marker(folder: Path, ids: IdSource, id: str | None = None) -> str:
+    """
+    The id in the marker of *folder*, made with *id* or a new one if missing; the caller holds `LOCK`.
+
+    Raises as `read_marker`.
+    """
     marker = read_marker(folder)
     if marker is not None:
         return str(marker["id"])
@@ -62,7 +66,7 @@ def make_marker(folder: Path, ids: IdSource) -> str:
     # process did not make a parent that it may not read.
     with suppress(PermissionError):
         fsync_directory(folder.parent)
-    id = ids.new()
+    id = id or ids.new()
     _write(folder, {"format": FORMAT, "id": id})
     return id
 

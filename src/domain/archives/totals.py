@@ -11,10 +11,10 @@ from ..identity.archive_id import BackupType
 
 @frozen
 class Usage:
-    """Used and free bytes of the medium that holds a store."""
+    """Used and free bytes of the medium that holds a store; *free_bytes* is None where no end of it is known."""
 
     used_bytes: int
-    free_bytes: int
+    free_bytes: int | None
 
 
 @frozen

@@ -21,12 +21,17 @@ RESERVE_SHARE = 0.05
 
 @frozen
 class Reserve:
-    """The free space to keep on the medium: *size_bytes*, or if that is None the larger of 1 GiB and 5 % of it."""
+    """
+    The free space to keep on the medium: *size_bytes*, or if that is None the larger of 1 GiB and 5 % of it; nothing
+    where no end of the medium is known.
+    """
 
     size_bytes: int | None = None
 
     def of(self, usage: Usage) -> int:
         """The reserve on that medium, in bytes."""
+        if usage.free_bytes is None:
+            return 0
         if self.size_bytes is not None:
             return self.size_bytes
         return max(RESERVE_BYTES, int((usage.used_bytes + usage.free_bytes) * RESERVE_SHARE))
@@ -44,7 +49,7 @@ def check_room(usage: Usage, reserve: Reserve, coming_bytes: int) -> None:
         InsufficientStorage: they do not fit, or the reserve is already in use.
     """
     needed = coming_bytes + reserve.of(usage)
-    if usage.free_bytes < needed:
+    if usage.free_bytes is not None and usage.free_bytes < needed:
         raise InsufficientStorage(needed, usage.free_bytes)
 
 

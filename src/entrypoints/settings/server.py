@@ -82,7 +82,16 @@ class StorageSettings:
     """The data directory: archives, catalog, staging."""
 
     store: str | None = field(default=None, converter=url_with_home)
-    """Where archives go: file:PATH, or memory: for trials. Default: the data directory."""
+    """Where archives go: file:PATH, s3://BUCKET/PREFIX, or memory: for trials. Default: the data directory."""
+
+    s3_endpoint: str = ""
+    """The URL of the object store, if it is not that of Amazon."""
+
+    s3_region: str = ""
+    """The region of the bucket. Default: the configured one."""
+
+    store_max_bytes: Size | None = field(default=None, validator=_positive_if_any)
+    """How much archives in a bucket may use altogether. Default: no end. Units K, M, G, T."""
 
     catalog: str | None = field(default=None, converter=url_with_home)
     """Where the catalog is: sqlite:///PATH, postgresql://HOST/NAME, or memory:. Default: catalog.sqlite in the data

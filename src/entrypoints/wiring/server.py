@@ -11,6 +11,7 @@ from contextlib import ExitStack, closing, contextmanager
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from attrs import evolve, frozen
 
@@ -65,6 +66,9 @@ from .jobs import drill_plan, job_plan, scrub_plan, zone_of
 from .notices import AlertingNotices, NoticeWiring, channels_of, heartbeat_of, notice_settings
 from .tarkeep import Tarkeep, assemble, reading
 from .uploads import UploadLimits
+
+if TYPE_CHECKING:
+    from ...adapters.s3.archive_store import S3ArchiveStore  # its library is an extra, and slow to import
 
 
 @contextmanager
@@ -215,18 +219,12 @@ def _open_store(settings: StorageSettings, clock: Clock, ids: IdSource) -> _Stor
     if scheme == "file":
         path = Path(rest.removeprefix("//"))
         with starting(path, "data" if settings.store is None else "store"):
-            store = FilesystemArchiveStore.open(path, ids=ids)
-            try:
-                records = FilesystemMemberRecords(store.members, ids)
-                records.sweep()
-                sums = SumsFolder(store.sums, ids)
-                sums.sweep()
-                sessions = FilesystemUploadSessions.open(store.staging)
-                scratch = ScratchFiles(store.staging)
-                return _Store(store.id, store, sessions, records, SeekFolder(store.seek), sums, scratch)
-            except BaseException:
-                store.close()
-                raise
+            files = FilesystemArchiveStore.open(path, ids=ids)
+            return _with_caches(files, files, ids)
+    if scheme == "s3":
+        with starting(url, "store"):
+            bucket = _bucket(url, settings, ids)
+            return _with_caches(bucket, bucket.local, ids)
     if scheme == "memory":
         return _Store(
             scheme,
@@ -237,7 +235,38 @@ def _open_store(settings: StorageSettings, clock: Clock, ids: IdSource) -> _Stor
             MemorySums(),
             ScratchFiles(None),
         )
-    raise InvalidSetting("store", f"{scheme!r} is not a kind of store; use file:PATH or memory:")
+    raise InvalidSetting("store", f"{scheme!r} is not a kind of store; use file:PATH, s3://BUCKET/PREFIX or memory:")
+
+
+def _with_caches(
+    store: FilesystemArchiveStore | S3ArchiveStore, files: FilesystemArchiveStore, ids: IdSource
+) -> _Store:
+    """*store* with what the data directory of *files* keeps beside it; closed if that cannot be used."""
+    try:
+        records = FilesystemMemberRecords(files.members, ids)
+        records.sweep()
+        sums = SumsFolder(files.sums, ids)
+        sums.sweep()
+        sessions = FilesystemUploadSessions.open(files.staging)
+        scratch = ScratchFiles(files.staging)
+        return _Store(files.id, store, sessions, records, SeekFolder(files.seek), sums, scratch)
+    except BaseException:
+        store.close()
+        raise
+
+
+def _bucket(url: str, settings: StorageSettings, ids: IdSource) -> S3ArchiveStore:
+    try:
+        from ...adapters.s3.archive_store import S3ArchiveStore
+        from ...adapters.s3.bucket.client import BucketAddress
+    except ImportError:
+        raise InvalidSetting("store", "an object store needs: pip install 'tarkeep[s3]'") from None
+    try:
+        address = BucketAddress.parse(url, settings.s3_endpoint, settings.s3_region)
+    except ValueError as error:
+        raise InvalidSetting("store", str(error)) from None
+    largest, room = settings.max_upload_bytes, settings.store_max_bytes
+    return S3ArchiveStore.open(address, settings.data, ids=ids, max_bytes=largest, room_bytes=room)
 
 
 def _open_catalog(settings: StorageSettings) -> SqlCatalog | MemoryCatalog:

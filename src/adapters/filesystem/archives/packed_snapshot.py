@@ -45,6 +45,13 @@ class Packer(Protocol):
     def flush(self) -> bytes: ...
 
 
+class WrittenSnapshot(ArchiveReader, Protocol):
+    """A reader of a whole stored file, of which pieces can be read, too."""
+
+    def at(self, position: int, count: int) -> bytes:
+        """Up to *count* bytes, starting at *position*."""
+
+
 class BadSnapshot(Exception):
     """A snapshot file does not hold what was written to it."""
 
@@ -146,3 +153,12 @@ class SnapshotReader:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.written.__exit__(kind, error, traceback)
+
+
+def snapshot_reader(id: ArchiveId, written: WrittenSnapshot) -> SnapshotReader:
+    """A reader of the unpacked content of a snapshot file that may be packed."""
+    size_bytes = written.size_bytes
+    head, tail = written.at(0, len(MAGIC)), written.at(max(0, size_bytes - SIZE.size), SIZE.size)
+    if head == MAGIC and len(tail) == SIZE.size:
+        (size_bytes,) = SIZE.unpack(tail)
+    return SnapshotReader(id, written, size_bytes)

@@ -8,6 +8,7 @@ servers take the trailers that carry them for a part of the object.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -28,6 +29,9 @@ from ....domain.errors.capacity import BackendUnavailable, InsufficientStorage
 
 _CONNECT_SECONDS, _READ_SECONDS, _TRIES, _CONNECTIONS = 3, 30, 4, 64
 _REGION = "us-east-1"
+
+logging.getLogger("botocore").setLevel(logging.WARNING)  # it tells each time where it found the credentials
+_NO_CREDENTIALS = "no keys for it were found, neither in the environment nor in the file of programs for S3"
 _DENIED, _MISSING, _FULL = (401, 403), 404, 507
 _FULL_CODES = frozenset({"QuotaExceeded", "XMinioStorageFull", "InsufficientCapacity"})
 
@@ -102,7 +106,7 @@ def translated() -> Iterator[None]:
             raise InsufficientStorage from error
         raise BackendUnavailable("store", _reason(code, status)) from error
     except (NoCredentialsError, PartialCredentialsError) as error:
-        raise BackendUnavailable("store", "no credentials for the bucket were found") from error
+        raise BackendUnavailable("store", _NO_CREDENTIALS) from error
     except (HTTPClientError, BotoCoreError) as error:
         raise BackendUnavailable("store", f"the object store cannot be reached ({type(error).__name__})") from error
 

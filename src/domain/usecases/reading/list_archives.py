@@ -139,9 +139,10 @@ class CheckReadiness:
     store: ArchiveStore
     catalog: Catalog
 
-    def __call__(self) -> int:
+    def __call__(self) -> int | None:
         """
-        Free bytes of the store, after the catalog has answered and staging has taken a byte.
+        Free bytes of the store, None where no end of it is known, after the catalog has answered and staging has taken
+        a byte.
 
         Raises:
             InsufficientStorage: less than `READY_FREE_BYTES` are free.
@@ -151,6 +152,6 @@ class CheckReadiness:
         with self.store.begin() as writer:
             writer.write(b"\0")
         free_bytes = self.store.usage().free_bytes
-        if free_bytes < READY_FREE_BYTES:
+        if free_bytes is not None and free_bytes < READY_FREE_BYTES:
             raise InsufficientStorage(READY_FREE_BYTES, free_bytes)
         return free_bytes

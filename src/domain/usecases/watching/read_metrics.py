@@ -47,7 +47,7 @@ class JobFigures:
 class ServerFigures:
     """What concerns no single profile. *trash_bytes* may be as old as `TrashSize` says."""
 
-    free_bytes: int
+    free_bytes: int | None
     reserve_bytes: int
     trash_bytes: int
     jobs: tuple[JobFigures, ...]

@@ -38,11 +38,12 @@ class ProfileGrowth:
 class StoreGrowth:
     """
     The *days* of the last year of which something is known, the newest with what is used now; *capacity_bytes* is how
-    much archives may use altogether, and *expected* when they will, None if that cannot be said yet.
+    much archives may use altogether, None if no end is known, and *expected* when they will, None if that cannot be
+    said yet.
     """
 
     days: tuple[UsedOnDay, ...]
-    capacity_bytes: int
+    capacity_bytes: int | None
     expected: Forecast | None
 
     @property
@@ -92,6 +93,8 @@ class ReadStorage:
         now = UsedOnDay(today, stored, self.trash.bytes())
         known = [one for one in self.table.days(today - _YEAR, today) if one.day != today]
         usage = self.store.usage()
-        capacity = max(now.total_bytes + usage.free_bytes - self.reserve.of(usage), 0)
         days = (*known, now)
+        if usage.free_bytes is None:
+            return StoreGrowth(days, None, None)
+        capacity = max(now.total_bytes + usage.free_bytes - self.reserve.of(usage), 0)
         return StoreGrowth(days, capacity, forecast({one.day: one.total_bytes for one in days}, capacity))

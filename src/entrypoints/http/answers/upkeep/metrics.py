@@ -126,7 +126,8 @@ class _Collected:
 def _of_server(server: ServerFigures) -> Iterator[Metric]:
     from prometheus_client.core import CounterMetricFamily
 
-    yield _gauge("tarkeep_free_bytes", "The free bytes of the disk that holds the archives.", server.free_bytes)
+    if server.free_bytes is not None:
+        yield _gauge("tarkeep_free_bytes", "The free bytes of the disk that holds the archives.", server.free_bytes)
     yield _gauge(
         "tarkeep_reserve_bytes", "So many of them stay free: no archive is accepted then.", server.reserve_bytes
     )

@@ -52,7 +52,7 @@ async def show_storage(request: Request) -> Response:
 
 def _light(growth: StoreGrowth) -> Light:
     """Red if nothing more fits, yellow if that may be so within 30 days."""
-    if growth.used.total_bytes >= growth.capacity_bytes:
+    if growth.capacity_bytes is not None and growth.used.total_bytes >= growth.capacity_bytes:
         return Light.RED
     expected = growth.expected
     if expected is not None and expected.earliest is not None and expected.earliest - expected.last <= _SOON:
@@ -62,6 +62,8 @@ def _light(growth: StoreGrowth) -> Light:
 
 def _forecast(growth: StoreGrowth) -> str:
     """When it will be full, a sentence."""
+    if growth.capacity_bytes is None:
+        return "No end of the store is known."
     if growth.used.total_bytes >= growth.capacity_bytes:
         return "It is full: no archive is accepted that needs the reserve."
     expected = growth.expected
@@ -74,7 +76,8 @@ def _forecast(growth: StoreGrowth) -> str:
 def _words(growth: StoreGrowth) -> str:
     """The picture in words."""
     first, last = growth.days[0], growth.days[-1]
+    room = "" if growth.capacity_bytes is None else f"; there is room for {human_size(growth.capacity_bytes)}"
     return (
         f"On {first.day.isoformat()} {human_size(first.total_bytes)} were used, and on {last.day.isoformat()} "
-        f"{human_size(last.total_bytes)}; there is room for {human_size(growth.capacity_bytes)}. {_forecast(growth)}"
+        f"{human_size(last.total_bytes)}{room}. {_forecast(growth)}"
     )

@@ -83,13 +83,14 @@ def usage_chart(growth: StoreGrowth) -> UsageChart | None:
     top = max(max(one.total_bytes for one in days), 1)
     if expected is not None:
         top = max(top, int(expected.level_bytes + expected.fastest * ahead))
-    has_capacity = 0 < growth.capacity_bytes <= _FAR * top
-    most = max(growth.capacity_bytes, max(one.total_bytes for one in days)) if has_capacity else top
+    capacity = growth.capacity_bytes or 0
+    has_capacity = 0 < capacity <= _FAR * top
+    most = max(capacity, max(one.total_bytes for one in days)) if has_capacity else top
     scale = _Scale(first, last + timedelta(days=ahead), most * 1.05)
     return UsageChart(
         tuple(_areas(days, scale)),
         tuple(_column(one, scale, (last - first).days / (len(days) - 1)) for one in days),
-        scale.y(growth.capacity_bytes) if has_capacity else None,
+        scale.y(capacity) if has_capacity else None,
         _band(growth, ahead, scale),
         tuple((scale.y(most * share), human_size(round(most * share))) for share in (0.5, 1.0)),
         tuple((scale.x(day), day.isoformat()) for day in ((first, last) if not ahead else (first, last, scale.last))),

@@ -1,0 +1,359 @@
+"""
+Archives as objects in a bucket, for one process. `keys` has the layout, `places` what makes an archive.
+
+An archive is received in this order: a note that its object is nobody's, the object with the bytes under a key of its
+own, and then, in `publish`, a PUT of its side-car that fails if one is there. With that request the archive exists. The
+metadata of the side-car name the object, and hold a receipt that tells whose side-car it is after an answer was lost.
+
+Marks, the trash and replacing rely on locks of this process. An upload that can be resumed is kept in a folder of the
+data directory until it is whole, and then sent. Nothing else of an archive is on the local disk: names of open uploads,
+notes on objects that may be nobody's, and caches.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Iterable, Iterator
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryFile
+
+from attrs import define, evolve, field
+
+from ...domain.archives.totals import Usage
+from ...domain.errors.archives import AlreadyPublished, ArchiveNotFound, SnapshotNotFound
+from ...domain.identity.archive_id import ArchiveId
+from ...domain.ports.store import ArchiveReader, ArchiveWriter, Block, StoredArchive, TrashedArchive, untold
+from ...domain.ports.system import IdSource
+from ..filesystem.archive_store import FilesystemArchiveStore
+from ..filesystem.archives.packed_snapshot import are_equal, packed, snapshot_reader
+from ..filesystem.data_directory import DataDirectory
+from ..process.os_errors import translated as translated_locally
+from .bucket.client import BucketAddress
+from .bucket.objects import ObjectBucket
+from .bucket.used_bytes import UsedBytes
+from .keys import MARKS, PLAIN, SIDECAR, SNAPSHOT, Place, object_key, receipt_of
+from .marker import check_pair, mark, marker_of
+from .places import Found, Names, ids_among, naming
+from .probing import opened_bucket
+from .quarantine import BucketQuarantine
+from .reader import ObjectReader
+from .register import Loose, Register
+from .sending import MAX_PARTS, Sending, drop
+from .trash import BucketTrash
+from .writer import BucketWriter, LocalWriter, Publishing, Sealed
+
+PART_BYTES = 16 << 20
+
+_WAIT_FOR_END = timedelta(days=1)
+"""How long an upload whose end was asked for may still end; it is not touched before."""
+
+
+@define(eq=False)
+class S3ArchiveStore:
+    """
+    An `ArchiveStore` in a bucket, with a data directory that it owns until `close`.
+
+    *room_bytes* is how much its archives may use; None if there is no end.
+    """
+
+    _bucket: ObjectBucket
+    local: FilesystemArchiveStore
+    _ids: IdSource
+    _part_bytes: int = PART_BYTES
+    _room_bytes: int | None = None
+    _archives: Names = field(init=False, repr=False)
+    _trash: BucketTrash = field(init=False, repr=False)
+    _quarantine: BucketQuarantine = field(init=False, repr=False)
+    _register: Register = field(init=False, repr=False)
+    _used: UsedBytes = field(init=False, repr=False)
+    _open: set[str] = field(factory=set, init=False, repr=False)
+    _turns: tuple[threading.RLock, ...] = field(
+        factory=lambda: tuple(threading.RLock() for _ in range(64)), init=False, repr=False
+    )
+
+    def __attrs_post_init__(self) -> None:
+        self._archives = Names(self._bucket, Place.ARCHIVES)
+        self._trash = BucketTrash(self._archives, Names(self._bucket, Place.TRASH), self._dropping)
+        self._quarantine = BucketQuarantine(self._bucket)
+        self._register = Register(self.local.staging)
+        self._used = UsedBytes(self._bucket)
+
+    @classmethod
+    def open(
+        cls,
+        address: BucketAddress,
+        data: Path,
+        *,
+        ids: IdSource,
+        max_bytes: int | None = None,
+        room_bytes: int | None = None,
+    ) -> S3ArchiveStore:
+        """
+        The store at *address*, with the data directory *data*, which is made if it is missing or empty.
+
+        *max_bytes* is the size of the largest archive; without it, one may have 160 GiB.
+
+        Raises:
+            BackendUnavailable: the bucket cannot be used; the reason says why.
+            DataDirectoryInUse: as `DataDirectory.open`.
+            FormatUnknown: bucket and data directory do not belong together, or another version wrote one of them.
+        """
+        bucket = opened_bucket(address, ids)
+        marked = marker_of(bucket)
+        owned = DataDirectory.open(data, ids=ids, id=marked)
+        local = FilesystemArchiveStore(owned, ids)
+        try:
+            check_pair(local, marked or mark(bucket, local.id))
+        except BaseException:
+            local.close()
+            raise
+        part_bytes = PART_BYTES if max_bytes is None else max(PART_BYTES, -(-max_bytes // (MAX_PARTS - 1)))
+        return cls(bucket, local, ids, part_bytes, room_bytes)
+
+    @property
+    def id(self) -> str:
+        """The id of the bucket's content and of the data directory."""
+        return self.local.id
+
+    # -- receiving -----------------------------------------------------------------------------------------------
+
+    def begin(self) -> ArchiveWriter:
+        return BucketWriter(self._publishing(), self._send)
+
+    def resume(self, upload: str, size_bytes: int) -> ArchiveWriter:
+        local = self.local.resume(upload, size_bytes)
+        return LocalWriter(self._publishing(), self._send, local, partial(self.local.discard, upload))
+
+    def staged_bytes(self, upload: str) -> int:
+        return self.local.staged_bytes(upload)
+
+    def discard(self, upload: str) -> None:
+        self.local.discard(upload)
+
+    def _send(self) -> Sending:
+        receipt = self._ids.new()
+        # open before the note exists, so that a sweep never sees one of an unknown writer
+        self._open.add(receipt)
+        try:
+            return Sending.begun(self._bucket, self._register, self._part_bytes, Loose(receipt, object_key(receipt)))
+        except BaseException:
+            self._open.discard(receipt)
+            raise
+
+    def _publishing(self) -> Publishing:
+        return Publishing(self._publish, self._replace, self._open.discard)
+
+    def _publish(self, id: ArchiveId, sealed: Sealed) -> None:
+        loose = _for(id, sealed.loose)
+        with self._turn_of(id):
+            left = self._archives.beside(id)
+            if (left and self._archives.look(id) is not None) or (
+                self._trash.trash.beside(id) and self._trash.trash.look(id) is not None
+            ):
+                raise AlreadyPublished(id)
+            self._register.keep(loose)
+            # by a crash in the middle of publishing or removing, or by a person who removed the bytes
+            self._bucket.delete(*left)
+            if sealed.marks is not None:
+                self._bucket.put(self._archives.key(id, MARKS), sealed.marks)
+            if not self._bucket.put_first(self._archives.key(id, SIDECAR), sealed.sidecar, naming(loose.key)):
+                raise AlreadyPublished(id)
+        self._kept(loose, sealed)
+
+    def _replace(self, id: ArchiveId, sealed: Sealed) -> None:
+        loose = _for(id, sealed.loose)
+        with self._turn_of(id):
+            self._register.keep(loose)
+            before = self._archives.look(id)
+            if before is not None:
+                self._quarantine.take_in(before, self._ids.new())
+            self._bucket.put(self._archives.key(id, SIDECAR), sealed.sidecar, naming(loose.key))
+            self._bucket.delete(self._archives.key(id, PLAIN))
+        self._kept(loose, sealed)
+
+    def _kept(self, loose: Loose, sealed: Sealed) -> None:
+        self._used.add(sealed.size_bytes)
+        self._register.drop(loose.receipt)
+
+    # -- reading -------------------------------------------------------------------------------------------------
+
+    def read(self, id: ArchiveId, start: int = 0, stop: int | None = None) -> ArchiveReader:
+        found = self._found(id)
+        return ObjectReader.of(self._bucket, id, found.key, found.seen, start, stop)
+
+    def reread(self, id: ArchiveId) -> ArchiveReader:
+        return self.read(id)  # nothing of this machine holds a copy
+
+    def stat(self, id: ArchiveId) -> StoredArchive:
+        return self._archives.stored(self._found(id))
+
+    def scan(self) -> Iterator[StoredArchive]:
+        for profile, type in self._archives.folders():
+            listed = self._archives.inside(profile, type)
+            for id in sorted(ids_among(listed, profile, type, SIDECAR, PLAIN)):
+                found = self._archives.look(id)
+                if found is not None:
+                    yield self._archives.stored(found)
+
+    def ids(self) -> Iterator[ArchiveId]:
+        return self._archives.ids(SIDECAR, PLAIN)
+
+    def _found(self, id: ArchiveId) -> Found:
+        found = self._archives.look(id)
+        if found is None:
+            raise ArchiveNotFound(str(id))
+        return found
+
+    # -- what lies beside ----------------------------------------------------------------------------------------
+
+    def annotate(self, id: ArchiveId, sidecar: bytes, instead_of: bytes | None = None) -> None:
+        with self._turn_of(id):
+            found = self._found(id)
+            if found.sidecar not in (None, instead_of):
+                raise AlreadyPublished(id)
+            self._bucket.put(self._archives.key(id, SIDECAR), sidecar, naming(found.key))
+
+    def keep_snapshot(self, id: ArchiveId, blocks: Iterable[Block], *, replace: bool = False) -> None:
+        self._found(id)
+        with TemporaryFile(dir=self.local.staging) as file:
+            for block in packed(blocks):
+                with translated_locally(writing=True):
+                    file.write(block)
+            with self._turn_of(id):
+                self._found(id)
+                kept = self._written_snapshot(id)
+                if kept is not None:
+                    file.seek(0)
+                    with kept:
+                        is_same = are_equal(kept, iter(partial(file.read, 1 << 20), b""))
+                    if is_same:
+                        return
+                    if not replace:
+                        raise AlreadyPublished(id)
+                self._bucket.put_file(self._archives.key(id, SNAPSHOT), file)
+
+    def snapshot(self, id: ArchiveId) -> ArchiveReader:
+        written = None if self._archives.look(id) is None else self._written_snapshot(id)
+        if written is None:
+            raise SnapshotNotFound(id)
+        return snapshot_reader(id, written)
+
+    def _written_snapshot(self, id: ArchiveId) -> ObjectReader | None:
+        key = self._archives.key(id, SNAPSHOT)
+        seen = self._bucket.head(key)
+        return None if seen is None else ObjectReader.of(self._bucket, id, key, seen)
+
+    def snapshots(self) -> Iterator[ArchiveId]:
+        return self._archives.ids(SNAPSHOT)
+
+    def remove(self, id: ArchiveId) -> None:
+        with self._turn_of(id):
+            found, trashed = self._archives.look(id), self._trash.trash.look(id)
+            is_needed = found is None or (trashed is not None and trashed.is_same(found))
+            dropped = None if is_needed or found is None else self._dropping(found)
+            self._archives.remove(id)
+            if dropped is not None:
+                dropped()
+
+    def _dropping(self, found: Found) -> Callable[[], None]:
+        """Note that the object of an archive is about to be nobody's; returns what drops it then."""
+        if found.is_plain:
+            return untold  # it went with the names
+        loose = _for(found.id, Loose(receipt_of(found.key), found.key))
+        self._open.add(loose.receipt)
+        self._register.keep(loose)
+
+        def dropped() -> None:
+            self._bucket.delete(loose.key)
+            self._used.add(-found.seen.size_bytes)
+            self._register.drop(loose.receipt)
+            self._open.discard(loose.receipt)
+
+        return dropped
+
+    # -- marks and the trash -------------------------------------------------------------------------------------
+
+    def marks(self, id: ArchiveId) -> bytes | None:
+        with self._turn_of(id):
+            return self._place_of(id).marks(id)
+
+    def mark(self, id: ArchiveId, marks: bytes, instead_of: bytes | None) -> None:
+        with self._turn_of(id):
+            place = self._place_of(id)
+            if place.marks(id) != instead_of:
+                raise AlreadyPublished(id)
+            self._bucket.put(place.key(id, MARKS), marks)
+
+    def marked(self, profile: str | None = None) -> Iterator[ArchiveId]:
+        places = (self._archives, self._trash.trash)
+        yield from sorted({id for place in places for id in place.ids(MARKS, profile=profile)})
+
+    def _place_of(self, id: ArchiveId) -> Names:
+        for place in (self._archives, self._trash.trash):
+            if place.look(id) is not None:
+                return place
+        raise ArchiveNotFound(str(id))
+
+    def trash(self, id: ArchiveId, note: bytes, now: datetime, tell: Callable[[], None] = untold) -> None:
+        with self._turn_of(id):
+            self._trash.take_in(id, note, now, tell)
+
+    def untrash(self, id: ArchiveId) -> None:
+        with self._turn_of(id):
+            self._trash.give_back(id)
+
+    def trashed(self) -> Iterator[TrashedArchive]:
+        return self._trash.all()
+
+    def note(self, id: ArchiveId) -> bytes | None:
+        return self._trash.note(id)
+
+    def purge(self, id: ArchiveId, note: bytes, now: datetime, tell: Callable[[], None] = untold) -> None:
+        with self._turn_of(id):
+            self._trash.purge(id, note, now, tell)
+
+    def forget(self, id: ArchiveId) -> None:
+        with self._turn_of(id):
+            self._trash.forget(id)
+
+    # -- the medium ----------------------------------------------------------------------------------------------
+
+    def empty_quarantine(self, older_than: datetime) -> int:
+        return self._quarantine.empty(older_than)
+
+    def usage(self) -> Usage:
+        used = self._used.get()
+        return Usage(used, None if self._room_bytes is None else max(self._room_bytes - used, 0))
+
+    def sweep(self, older_than: datetime, keeping: Collection[str] = ()) -> int:
+        swept = self.local.sweep(older_than, keeping)
+        for loose, seconds in list(self._register.before(older_than)):
+            is_waiting = loose.is_ending and seconds > (older_than - _WAIT_FOR_END).timestamp()
+            if loose.receipt not in self._open and not is_waiting:
+                swept += self._settle(loose)
+        return swept
+
+    def _settle(self, loose: Loose) -> bool:
+        """Drop an object that no side-car names; returns whether that was so."""
+        is_named = loose.id is not None and self._is_named(loose.id, loose.key)
+        if not is_named:
+            drop(self._bucket, loose)
+        self._register.drop(loose.receipt)
+        return not is_named
+
+    def _is_named(self, id: ArchiveId, key: str) -> bool:
+        with self._turn_of(id):
+            found = (self._archives.look(id), self._trash.trash.look(id))
+            return any(one is not None and one.key == key for one in found) or key in self._quarantine.names(id)
+
+    def close(self) -> None:
+        self.local.close()
+
+    def _turn_of(self, id: ArchiveId) -> threading.RLock:
+        return self._turns[hash(id) % len(self._turns)]
+
+
+def _for(id: ArchiveId, loose: Loose) -> Loose:
+    return evolve(loose, profile=id.profile, type=id.type.value, name=id.name)
