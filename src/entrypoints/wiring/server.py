@@ -62,6 +62,7 @@ from ..logs import Log
 from ..settings.profiles import read_rules
 from ..settings.server import StorageSettings
 from ..starting import starting
+from .buckets import bucket_address
 from .jobs import drill_plan, job_plan, scrub_plan, zone_of
 from .notices import AlertingNotices, NoticeWiring, channels_of, heartbeat_of, notice_settings
 from .tarkeep import Tarkeep, assemble, reading
@@ -256,15 +257,9 @@ def _with_caches(
 
 
 def _bucket(url: str, settings: StorageSettings, ids: IdSource) -> S3ArchiveStore:
-    try:
-        from ...adapters.s3.archive_store import S3ArchiveStore
-        from ...adapters.s3.bucket.client import BucketAddress
-    except ImportError:
-        raise InvalidSetting("store", "an object store needs: pip install 'tarkeep[s3]'") from None
-    try:
-        address = BucketAddress.parse(url, settings.s3_endpoint, settings.s3_region)
-    except ValueError as error:
-        raise InvalidSetting("store", str(error)) from None
+    address = bucket_address(url, settings)
+    from ...adapters.s3.archive_store import S3ArchiveStore
+
     largest, room = settings.max_upload_bytes, settings.store_max_bytes
     return S3ArchiveStore.open(address, settings.data, ids=ids, max_bytes=largest, room_bytes=room)
 

@@ -13,7 +13,6 @@ from botocore.exceptions import ClientError, ConnectionClosedError
 
 from tarkeep.adapters.process.clock_and_ids import RandomIds
 from tarkeep.adapters.s3.bucket.checksums import Integrity, sums_of
-from tarkeep.adapters.s3.bucket.client import BucketAddress
 from tarkeep.adapters.s3.bucket.objects import RECEIPT, ObjectBucket, ObjectChanged
 from tarkeep.adapters.s3.probing import opened_bucket
 from tarkeep.domain.errors.capacity import BackendUnavailable
@@ -216,40 +215,3 @@ def test_a_bucket_that_cannot_be_used_says_why(server: ObjectStore) -> None:
             opened_bucket(evolve(address, bucket="missing"), RandomIds())
     with pytest.raises(BackendUnavailable, match="cannot be reached"):
         ObjectBucket(evolve(address, endpoint="http://127.0.0.1:1").client(), address.bucket, "").head("key")
-
-
-@pytest.mark.parametrize(
-    ("ignored", "named"),
-    [
-        ({"IfNoneMatch"}, "conditional PUT"),
-        ({"Metadata"}, "metadata"),
-        ({"IfMatch"}, "not the one asked for"),
-        ({"Range"}, "range"),
-        ({"ChecksumCRC32", "ContentMD5"}, None),
-    ],
-)
-def test_an_object_store_that_ignores_what_must_hold_is_refused(
-    seaweedfs: ObjectStore, monkeypatch: pytest.MonkeyPatch, ignored: set[str], named: str | None
-) -> None:
-    """Each time what it does not do is named; checksums that it does not look at are not used."""
-    real = BucketAddress.client
-
-    def deaf(address: BucketAddress, **how: bool) -> Any:
-        client = real(address, **how)
-
-        class Deaf:
-            meta = client.meta
-
-            def __getattr__(self, name: str) -> Any:
-                call = getattr(client, name)
-                return lambda **said: call(**{key: value for key, value in said.items() if key not in ignored})
-
-        return Deaf()
-
-    monkeypatch.setattr(BucketAddress, "client", deaf)
-    if named is None:
-        with pytest.raises(BackendUnavailable, match="differ from their checksum"):
-            opened_bucket(seaweedfs.address(), RandomIds())
-    else:
-        with pytest.raises(BackendUnavailable, match=named):
-            opened_bucket(seaweedfs.address(), RandomIds())

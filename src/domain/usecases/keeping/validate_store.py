@@ -24,20 +24,31 @@ class Verdict:
     broken: str | None
 
 
+def _no_engine() -> Iterator[Verdict]:
+    return iter(())
+
+
 @frozen
 class ValidateStore:
     """
     Checks each promise on the store that *open* opens, which must be empty and unused; verdicts come one by one.
 
+    *engine* gives verdicts on what the store itself is built on, if there is something to try. They come first; if one
+    is broken, there can be no store, and its promises are not tried.
     *open* is called again for data that must survive a close. The store is emptied between two promises. Errors of
     *open* pass through: a store that cannot be opened cannot be checked.
     """
 
     open: Callable[[], AbstractContextManager[ArchiveStore]]
     promises: Sequence[Promise] = PROMISES
+    engine: Callable[[], Iterator[Verdict]] = _no_engine
 
     def __call__(self) -> Iterator[Verdict]:
-        for promise in self.promises:
+        is_fit = True
+        for verdict in self.engine():
+            is_fit = is_fit and verdict.broken is None
+            yield verdict
+        for promise in self.promises if is_fit else ():
             broken = None
             for trial in (promise.kept_by, promise.afterwards):
                 if trial is None or broken is not None:

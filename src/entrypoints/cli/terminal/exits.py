@@ -53,7 +53,7 @@ _INTERRUPTED = {
     "serve": "nothing was served yet",
     "job": "a run that has begun here goes on when the server is started; tarkeep job list shows it",
     "scrub": "a run that has begun here goes on when the server is started; tarkeep job list shows it",
-    "validate-store": "its trial files are removed; run the same command again",
+    "doctor": "its trial files are removed; run the same command again",
     "token": "tarkeep token list shows the tokens as they are",
 }
 _UNCHANGED = "nothing was changed; run the same command again"

@@ -17,7 +17,7 @@ from tarkeep.domain.usecases.keeping.validate_store import ValidateStore
 from tarkeep.entrypoints.cli import commands
 from tarkeep.entrypoints.cli.main import app
 from tarkeep.entrypoints.cli.server.access import audit_head, create_token, list_tokens, self_signed, verify_audit
-from tarkeep.entrypoints.cli.server.validate_store import told
+from tarkeep.entrypoints.cli.server.doctor import told
 from tarkeep.entrypoints.cli.terminal.output import Output
 from tarkeep.entrypoints.settings.server import StorageSettings
 from tests.support.archives import make_targz

@@ -1,46 +1,49 @@
-"""``tarkeep validate-store``: does a store keep the promises that archives need?"""
+"""``tarkeep doctor store``: does a store do what archives need?"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated
-
-from cyclopts import Parameter
+from typing import TYPE_CHECKING
 
 from ....domain.text.counted import counted
-from ...settings.server import ServerSettings, StorageSettings
+from ...settings.server import StorageSettings
 from ..terminal.exits import FAILED, OK
 from ..terminal.output import Output
+from .serve import Unused
 
 if TYPE_CHECKING:
     from ....domain.usecases.keeping.validate_store import Verdict
 
 
-def validate_store(
-    url: str,
+def store(
+    url: str | None = None,
     /,
     *,
     json: bool = False,
-    storage: Annotated[StorageSettings | None, Parameter(show=False)] = None,  # noqa: ARG001
-    _server: Annotated[ServerSettings | None, Parameter(show=False)] = None,
+    storage: StorageSettings | None = None,
+    _server: Unused = None,
 ) -> int:
     """
     Test whether a store does what archives need, and show for each promise whether it is kept.
 
-    The tests write some 10 MB into a folder of their own, tarkeep-validate-*, which is removed at the end; nothing else
-    is touched, and a server may be running. Exit codes: 0 every promise is kept; 1 a promise is broken, or nothing can
-    be written there; 2 no store can be there.
+    The tests write some 20 MB into a folder of their own, tarkeep-validate-*, which is removed at the end; nothing else
+    is touched, and a server may be running. Of a store in a bucket the object store is tried first, as at each start of
+    a server. Exit codes: 0 every promise is kept; 1 a promise is broken, or nothing can be written there; 2 no store
+    can be there.
 
     Parameters
     ----------
     url
-        Where archives will be stored, such as file:///srv/backups.
+        Where archives are, or will be, such as file:///srv/backups or s3://BUCKET/PREFIX. Default: --store, else
+        --data.
     json
         Print all promises as one JSON object, when the last one was tried.
     """
-    from ...wiring.scratch_store import scratch_store
+    from ...wiring.commands.scratch_store import scratch_store
 
-    with scratch_store(url) as validate:
+    settings = storage or StorageSettings()
+    url = url or settings.store or f"file://{settings.data.absolute()}"
+    with scratch_store(url, settings) as validate:
         return told(url, validate(), Output(json, quiet=False))
 
 
