@@ -898,6 +898,7 @@ class ArchiveStoreContract:
         assert door.store.staged_bytes("an-upload") == 0
         with door.store.resume("an-upload", 0) as writer:
             writer.write(b"1234567")
+            writer.sync()
             assert door.store.staged_bytes("an-upload") == 7
         with door.store.resume("an-upload", 6) as writer:
             assert door.store.staged_bytes("an-upload") == 6

@@ -8,7 +8,7 @@ from tarkeep.adapters.process.clock_and_ids import RandomIds
 from tarkeep.adapters.s3.archive_store import S3ArchiveStore
 from tarkeep.adapters.s3.bucket.client import BucketAddress
 from tarkeep.adapters.s3.bucket.objects import ObjectBucket
-from tarkeep.adapters.s3.keys import ARRIVED, PLAIN, SIDECAR, Place, key_of
+from tarkeep.adapters.s3.keys import ARRIVED, PLAIN, SIDECAR, STAGING, Place, key_of
 from tarkeep.adapters.s3.places import Names, named_by
 from tarkeep.adapters.s3.quarantine import BucketQuarantine
 from tarkeep.domain.identity.archive_id import ArchiveId
@@ -24,7 +24,8 @@ class BucketDoor:
         self.store = S3ArchiveStore.open(address, path, ids=RandomIds())
 
     def staging_is_empty(self) -> bool:
-        return not self.nobodys() and not self.uploads() and not list((self.path / "staging").iterdir())
+        staged = [*self.nobodys(), *self.uploads(), *self.bucket.below(STAGING), *(self.path / "staging").iterdir()]
+        return not staged
 
     def nobodys(self) -> set[str]:
         """The objects with bytes that nothing names."""

@@ -5,14 +5,15 @@ An archive is received in this order: a note that its object is nobody's, the ob
 own, and then, in `publish`, a PUT of its side-car that fails if one is there. With that request the archive exists. The
 metadata of the side-car name the object, and hold a receipt that tells whose side-car it is after an answer was lost.
 
-Marks, the trash and replacing rely on locks of this process. An upload that can be resumed is kept in a folder of the
-data directory until it is whole, and then sent. Nothing else of an archive is on the local disk: names of open uploads,
-notes on objects that may be nobody's, and caches.
+Marks, the trash and replacing rely on locks of this process. The bytes of an upload that can be resumed are staged in
+the bucket, and become an object when all have come. Nothing of an archive is on the local disk: there are notes on
+objects that may be nobody's, and caches.
 """
 
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime, timedelta
 from functools import partial
@@ -41,8 +42,9 @@ from .quarantine import BucketQuarantine
 from .reader import ObjectReader
 from .register import Loose, Register
 from .sending import MAX_PARTS, Sending, drop
+from .staging.uploads import StagedUploads
 from .trash import BucketTrash
-from .writer import BucketWriter, LocalWriter, Publishing, Sealed
+from .writer import BucketWriter, Publishing, ResumedWriter, Sealed
 
 PART_BYTES = 16 << 20
 
@@ -68,6 +70,8 @@ class S3ArchiveStore:
     _quarantine: BucketQuarantine = field(init=False, repr=False)
     _register: Register = field(init=False, repr=False)
     _used: UsedBytes = field(init=False, repr=False)
+    _staged: StagedUploads = field(init=False, repr=False)
+    _resumed: Counter[str] = field(factory=Counter, init=False, repr=False)  # the uploads that writers are open for
     _open: set[str] = field(factory=set, init=False, repr=False)
     _turns: tuple[threading.RLock, ...] = field(
         factory=lambda: tuple(threading.RLock() for _ in range(64)), init=False, repr=False
@@ -79,6 +83,7 @@ class S3ArchiveStore:
         self._quarantine = BucketQuarantine(self._bucket)
         self._register = Register(self.local.staging)
         self._used = UsedBytes(self._bucket)
+        self._staged = StagedUploads(self._bucket, self._ids)
 
     @classmethod
     def open(
@@ -135,14 +140,26 @@ class S3ArchiveStore:
         return BucketWriter(self._publishing(), self._send)
 
     def resume(self, upload: str, size_bytes: int) -> ArchiveWriter:
-        local = self.local.resume(upload, size_bytes)
-        return LocalWriter(self._publishing(), self._send, local, partial(self.local.discard, upload))
+        self._resumed[upload] += 1
+        try:
+            staged = self._staged.resume(upload, size_bytes)
+        except BaseException:
+            self._leave(upload)
+            raise
+        return ResumedWriter(
+            self._publishing(), self._send, staged, partial(self._staged.drop, upload), partial(self._leave, upload)
+        )
+
+    def _leave(self, upload: str) -> None:
+        self._resumed[upload] -= 1
+        if not self._resumed[upload]:
+            del self._resumed[upload]
 
     def staged_bytes(self, upload: str) -> int:
-        return self.local.staged_bytes(upload)
+        return self._staged.size_bytes(upload)
 
     def discard(self, upload: str) -> None:
-        self.local.discard(upload)
+        self._staged.drop(upload)
 
     def _send(self) -> Sending:
         receipt = self._ids.new()
@@ -340,7 +357,7 @@ class S3ArchiveStore:
         return Usage(used, None if self._room_bytes is None else max(self._room_bytes - used, 0))
 
     def sweep(self, older_than: datetime, keeping: Collection[str] = ()) -> int:
-        swept = self.local.sweep(older_than, keeping)
+        swept = self.local.sweep(older_than) + self._staged.sweep(older_than, {*keeping, *self._resumed})
         for loose, seconds in list(self._register.before(older_than)):
             is_waiting = loose.is_ending and seconds > (older_than - _WAIT_FOR_END).timestamp()
             if loose.receipt not in self._open and not is_waiting:

@@ -12,6 +12,7 @@ The keys of a bucket.
     PREFIX/archives/<profile>/<TYPE>/<name>.tar.gz              an archive that a person copied here, without side-car
     PREFIX/trash/<profile>/<TYPE>/                              the same for archives in the trash, and the notes
     PREFIX/quarantine/<profile>/<TYPE>/<name>.tar.gz.<receipt>  names the object with bytes that were replaced
+    PREFIX/staging/<upload>/                                    the bytes of a resumable upload, see `staging.segments`
     PREFIX/probe/                                               what is tried at a start
 
 The rule: an object with bytes has a receipt in its key, which is used once, so that nobody ever writes such a key
@@ -29,6 +30,7 @@ from ...domain.identity.naming import ARCHIVE_SUFFIX, check_profile
 
 MARKER = "tarkeep.json"
 ARRIVED = "arrived/"
+STAGING = "staging/"
 PROBE = "probe/"
 
 PLAIN = ""

@@ -1,5 +1,5 @@
 """
-Writers of archives: straight into the bucket, or by way of a local folder for uploads that can be resumed.
+Writers of archives: straight into an object, or by way of staged segments for uploads that can be resumed.
 
 The rule: `seal` makes the object with the bytes; `publish` puts the side-car that names it, which is what makes the
 archive. Until then a note tells that the object is nobody's, and whoever leaves the writer drops it.
@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import TracebackType
+from typing import Protocol
 
 from attrs import define, field, frozen
 
 from ...domain.errors.archives import AlreadyPublished
 from ...domain.errors.capacity import BackendUnavailable
 from ...domain.identity.archive_id import ArchiveId
-from ...domain.ports.store import ArchiveWriter, Block
+from ...domain.ports.store import Block
 from ...domain.tarkeep_error import TarkeepError
 from .register import Loose
 from .sending import Sending
@@ -155,57 +156,73 @@ class BucketWriter(_Steps):
             self._publishing.ended(self._sending.loose.receipt)
 
 
+class StagedBytes(Protocol):
+    """The bytes of an upload that can be resumed, as far as they have come; methods as those of `ArchiveWriter`."""
+
+    @property
+    def size_bytes(self) -> int: ...
+
+    def write(self, block: Block) -> None: ...
+
+    def sync(self) -> None: ...
+
+    def staged(self, start: int = 0) -> Iterator[bytes]: ...
+
+    def truncate(self, size_bytes: int) -> None: ...
+
+
 @define(eq=False)
-class LocalWriter(_Steps):
+class ResumedWriter(_Steps):
     """
-    An `ArchiveWriter` of an upload that can be resumed: *local* keeps its bytes in a folder of this machine, and each
-    `seal` sends them all. *forget* drops them once they are published.
+    An `ArchiveWriter` of an upload that can be resumed: its bytes are staged, and each `seal` makes an object of all of
+    them. *forget* drops what is staged once it is published, *left* is called when the writer is left.
     """
 
     _send: Callable[[], Sending]
-    _local: ArchiveWriter
+    _staged: StagedBytes
     _forget: Callable[[], None]
+    _left: Callable[[], None]
     _sending: Sending | None = field(default=None, init=False)
 
     @property
     def size_bytes(self) -> int:
-        return self._local.size_bytes
+        return self._staged.size_bytes
 
     def write(self, block: Block) -> None:
         with self._step():
             self._change()
-            self._local.write(block)
+            self._staged.write(block)
 
     def sync(self) -> None:
         with self._step():
-            self._local.sync()
+            self._staged.sync()
 
     def staged(self, start: int = 0) -> Iterator[bytes]:
-        return self._local.staged(start)
+        return self._staged.staged(start)
 
     def truncate(self, size_bytes: int) -> None:
         with self._step():
             self._change()
-            self._local.truncate(size_bytes)
+            self._staged.truncate(size_bytes)
 
     def seal(self, sidecar: bytes, marks: bytes | None = None) -> None:
         with self._step():
             if self._sending is None:
                 self._sending = self._send()
-                for block in self._local.staged():
+                for block in self._staged.staged():
                     self._sending.write(block)
                 self._sending.end()
             self._sealed = Sealed(self._sending.loose, self.size_bytes, bytes(sidecar), marks)
 
     def publish(self, id: ArchiveId) -> None:
         super().publish(id)
-        self._forget_local()
+        self._forget_staged()
 
     def replace(self, id: ArchiveId) -> None:
         super().replace(id)
-        self._forget_local()
+        self._forget_staged()
 
-    def _forget_local(self) -> None:
+    def _forget_staged(self) -> None:
         # the archive is stored and must not be reported as failed; the next sweep removes what stays here
         with suppress(TarkeepError):
             self._forget()
@@ -218,7 +235,7 @@ class LocalWriter(_Steps):
             sending.give_up()
             self._publishing.ended(sending.loose.receipt)
 
-    def __enter__(self) -> LocalWriter:
+    def __enter__(self) -> ResumedWriter:
         return self
 
     def __exit__(
@@ -227,7 +244,9 @@ class LocalWriter(_Steps):
         try:
             if not self._is_published and not self._is_unknown:
                 self._change()
+                with suppress(TarkeepError):
+                    self._staged.sync()
             elif self._sending is not None:
                 self._publishing.ended(self._sending.loose.receipt)
         finally:
-            self._local.__exit__(kind, error, traceback)
+            self._left()
