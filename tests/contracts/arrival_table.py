@@ -71,6 +71,26 @@ class ArrivalTableContract:
             assert table.days(TODAY, TODAY + DAY) == before
             assert [one.archives for one in table.days(TODAY, TODAY + 9 * DAY)] == [1, 1, 1]
 
+    def test_of_several_profiles_it_says_on_which_days_something_came(
+        self, catalog: Catalog, table: ArrivalTable
+    ) -> None:
+        """And whether a FULL did, whatever else came that day."""
+        came = [
+            make_archive("f.tar.gz", profile="web"),
+            make_archive("i.tar.gz", profile="web", type=INC),
+            make_archive("j.tar.gz", profile="web", type=INC, received_at=NOON + DAY),
+            make_archive("a.tar.gz", profile="laptop", type=BackupType.DIFF, received_at=NOON + 2 * DAY),
+            make_archive("b.tar.gz", profile="other"),
+        ]
+        catalog.adopt(came)
+
+        assert table.came_to(["web", "laptop", "nobody"], TODAY, TODAY + 2 * DAY) == {
+            "web": {TODAY: True, TODAY + DAY: False},
+            "laptop": {TODAY + 2 * DAY: False},
+        }
+        assert table.came_to(["web", "laptop"], TODAY + DAY, TODAY + DAY) == {"web": {TODAY + DAY: False}}
+        assert table.came_to([], TODAY, TODAY + DAY) == {}
+
     def test_sizes_are_added_up_by_profile(self, catalog: Catalog, table: ArrivalTable) -> None:
         """Over the days that were asked for, both ends included."""
         for number, profile in enumerate(("web", "web", "laptop", "old")):

@@ -11,7 +11,7 @@ from attrs import evolve
 from tarkeep.domain.archives.archive import ArchiveState
 from tarkeep.domain.ports.catalog import Catalog
 from tarkeep.domain.ports.upkeep.statuses import StatusTable
-from tarkeep.domain.watching.kept_status import KeptStatus
+from tarkeep.domain.watching.kept_status import KeptStatus, StatusFilter
 from tarkeep.domain.watching.light import Concern, ConcernKind, Light
 from tarkeep.domain.watching.slots import Absence
 from tests.support.archives import NOON, make_archive
@@ -115,12 +115,55 @@ class StatusTableContract:
             table.note_absence(Absence(NOON + (3 + 2 * number) * HOUR, NOON + (4 + 2 * number) * HOUR))
         assert len(table.absences()) == 100
 
-    def test_lights_are_read_by_themselves(self, catalog: Catalog, table: StatusTable) -> None:
-        """As those of all statuses; and statuses of some profiles."""
-        good = evolve(status("b", 1), concerns=(), worked_out_at=NOON - HOUR)
-        table.keep([good, status("a", 1)])
+    def test_of_some_profiles_only_those_are_due(self, catalog: Catalog, table: StatusTable) -> None:
+        catalog.adopt([make_archive(profile=name) for name in "abc"])
 
-        assert table.lights(NOON) == [("a", Light.RED, True), ("b", Light.GREEN, False)]
-        assert [one.profile for one in table.of(["b", "nobody"])] == ["b"]
-        assert table.of(["b"]) == [one for one in table.all() if one.profile == "b"]
-        assert table.of([]) == []
+        due = table.due(STAMP, NOON, limit=10, profiles=frozenset({"c", "a", "nobody"}))
+        assert [profile for profile, _ in due] == ["a", "c"]
+        assert table.due(STAMP, NOON, limit=1, profiles=frozenset({"c"}))[0][0] == "c"
+        assert table.due(STAMP, NOON, limit=10, profiles=frozenset()) == []
+
+    def test_statuses_are_counted_and_read_by_light(self, table: StatusTable) -> None:
+        """Of all profiles or of some, with some left out, with a text in the name; each by profile, page by page."""
+        reds = [status(name, 1) for name in ("web-1", "Web-2", "db")]
+        greens = [evolve(status(name, 1), concerns=()) for name in ("web-3", "mail")]
+        table.keep([*greens, *reds])
+
+        def named(light: Light, asked: StatusFilter, start: int = 0, limit: int = 9) -> list[str]:
+            return [one.profile for one in table.with_light(light, asked, start=start, limit=limit)]
+
+        all = StatusFilter()
+        assert table.count_lights(all) == {Light.RED: 3, Light.GREEN: 2}
+        assert named(Light.RED, all) == ["Web-2", "db", "web-1"]
+        assert named(Light.RED, all, 1, 1) == ["db"]
+        assert named(Light.RED, all, 3) == named(Light.YELLOW, all) == []
+        assert table.with_light(Light.GREEN, all, limit=9) == sorted(greens, key=lambda one: one.profile)
+        web = StatusFilter(text="web-")
+        assert (table.count_lights(web), named(Light.RED, web)) == ({Light.RED: 1, Light.GREEN: 1}, ["web-1"])
+        some = StatusFilter(frozenset({"db", "web-1", "web-3", "nobody"}), without=frozenset({"web-1"}))
+        assert (table.count_lights(some), named(Light.RED, some)) == ({Light.RED: 1, Light.GREEN: 1}, ["db"])
+        for nothing in (
+            StatusFilter(frozenset()),
+            *(StatusFilter(text=text) for text in ("%", "_", "\0", "\udcff", "ß")),
+        ):
+            assert (table.count_lights(nothing), named(Light.RED, nothing), table.oldest_look(nothing)) == (
+                {},
+                [],
+                None,
+            )
+
+    def test_what_was_looked_at_too_long_ago_is_grey(self, table: StatusTable) -> None:
+        """Together with what is grey anyway; without such a time all counts as it is kept."""
+        unknown = Concern(ConcernKind.UNKNOWN, Light.GREY, "nothing is known")
+        old = evolve(status("b", 1), worked_out_at=NOON - HOUR)
+        grey = evolve(status("c", 1), concerns=(unknown,))
+        table.keep([old, grey, status("a", 1)])
+
+        since = StatusFilter(known_since=NOON)
+        assert table.count_lights(since) == {Light.RED: 1, Light.GREY: 2}
+        assert table.count_lights(StatusFilter()) == {Light.RED: 2, Light.GREY: 1}
+        assert [one.profile for one in table.with_light(Light.GREY, since, limit=9)] == ["b", "c"]
+        assert [one.profile for one in table.with_light(Light.GREY, since, start=1, limit=9)] == ["c"]
+        assert [one.profile for one in table.with_light(Light.RED, since, limit=9)] == ["a"]
+        assert table.oldest_look(since) == NOON - HOUR
+        assert table.oldest_look(StatusFilter(without=frozenset({"b"}))) == NOON

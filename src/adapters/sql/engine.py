@@ -52,6 +52,7 @@ __all__ = [
     "Writer",
     "connect",
     "excluding",
+    "has",
     "is_one_of",
     "is_one_of_identities",
     "meaning",
@@ -106,6 +107,26 @@ def _each_postgresql(element: _EachOf, compiler: SQLCompiler, **options: Any) ->
 @compiles(_EachNumberOf, "postgresql")
 def _each_number_postgresql(element: _EachNumberOf, compiler: SQLCompiler, **options: Any) -> str:
     return f"(SELECT json_array_elements_text(CAST({compiler.process(element.clauses, **options)} AS json))::bigint)"
+
+
+class _PlaceOf(FunctionElement[Any]):
+    inherit_cache = True
+    type = Integer()
+
+
+@compiles(_PlaceOf, "sqlite")
+def _place_sqlite(element: _PlaceOf, compiler: SQLCompiler, **options: Any) -> str:
+    return f"instr({compiler.process(element.clauses, **options)})"
+
+
+@compiles(_PlaceOf, "postgresql")
+def _place_postgresql(element: _PlaceOf, compiler: SQLCompiler, **options: Any) -> str:
+    return f"strpos({compiler.process(element.clauses, **options)})"
+
+
+def has(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+    """A condition: the text in *column* has that which is bound as *name* in it, upper and lower case being two."""
+    return _PlaceOf(column, bindparam(name)) > 0
 
 
 def is_one_of(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:

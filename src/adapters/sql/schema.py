@@ -32,7 +32,7 @@ from sqlalchemy import (
 
 from ...domain.errors.settings import FormatUnknown
 
-HEAD = "0020"
+HEAD = "0021"
 """The newest revision among the migrations."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -262,6 +262,8 @@ profile_status = Table(
     Column("reasons", Text, nullable=False),  # JSON, see `upkeep.status_rows`
 )
 """Of each profile what was worked out last, until something changes."""
+
+Index("profile_status_by_light", profile_status.c.light, profile_status.c.profile, profile_status.c.worked_out_us)
 
 absences = Table(
     "absences",

@@ -134,5 +134,9 @@ def months(days: Iterable[CalendarDay]) -> tuple[tuple[str, str], ...]:
 
 def summary(days: tuple[CalendarDay, ...]) -> str:
     """The calendar in a sentence without its full stop."""
-    came = sum(bool(day.total) for day in days)
-    return f"archives came on {came} of {counted(len(days), 'day')}"
+    return came_on(sum(bool(day.archives) for day in days), len(days))
+
+
+def came_on(came: int, days: int) -> str:
+    """That on so many of *days* something *came*, a sentence without its full stop."""
+    return f"archives came on {came} of {counted(days, 'day')}"

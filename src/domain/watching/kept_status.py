@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import NamedTuple
 
 from attrs import frozen
 
 from .light import Concern, Light, light_of
 
 
-class KnownLight(NamedTuple):
-    """The light of *profile* as it is kept; *is_fresh*: it was worked out lately. A tuple: there are thousands."""
+@frozen
+class StatusFilter:
+    """
+    Which statuses are asked for: of *profiles*, or of all if that is None, but not of those that are left out by
+    *without*; only of profiles that have *text* in their name.
 
-    profile: str
-    light: Light
-    is_fresh: bool
+    A light that was worked out before *known_since* counts as grey; None is no such time.
+    """
+
+    profiles: frozenset[str] | None = None
+    without: frozenset[str] = frozenset()
+    text: str = ""
+    known_since: datetime | None = None
 
 
 @frozen

@@ -109,7 +109,7 @@ from ...domain.usecases.watching.brakes import KnownBrakes
 from ...domain.usecases.watching.check_profile import CheckProfile, CheckProfiles, CheckServer
 from ...domain.usecases.watching.mark_changes import MarkChanges
 from ...domain.usecases.watching.profile_look import ProfileLook
-from ...domain.usecases.watching.read_calendar import ReadCalendar, ReadYear
+from ...domain.usecases.watching.read_calendar import ReadCalendar, ReadStrips, ReadYear
 from ...domain.usecases.watching.read_fleet import ReadFleet
 from ...domain.usecases.watching.read_metrics import ReadMetrics, TrashSize
 from ...domain.usecases.watching.read_storage import ReadStorage
@@ -221,6 +221,7 @@ class Tarkeep:
     read_fleet: ReadFleet
     mark_changes: MarkChanges
     read_calendar: ReadCalendar
+    read_strips: ReadStrips
     read_year: ReadYear
     read_metrics: ReadMetrics
     show_rules: ShowRules
@@ -390,9 +391,10 @@ def assemble(
         end_session=EndSession(browsers),
         list_tokens=ListTokens(token_store),
         revoke_token=RevokeToken(token_store, clock, audit),
-        read_fleet=ReadFleet(look, check_server, WATCH),
+        read_fleet=ReadFleet(look, check_server, visible, WATCH),
         mark_changes=MarkChanges(look, check_server, WATCH),
         read_calendar=ReadCalendar(arrived, clock),
+        read_strips=ReadStrips(arrived, clock),
         read_year=ReadYear(ReadCalendar(arrived, clock), load_points, catalog, rules, clock),
         audit=audit,
         read_log=ReadLog(audit),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import date
 from typing import TypeAlias
 
@@ -47,6 +47,14 @@ class MemoryArrivalTable:
                 if first <= place[1] <= last and profile in (None, place[0])
             ]
         return sorted(found, key=lambda one: (one.profile, one.day, one.type.value))
+
+    def came_to(self, profiles: Collection[str], first: date, last: date) -> dict[str, dict[date, bool]]:
+        found: dict[str, dict[date, bool]] = {}
+        for one in self.days(first, last):
+            if one.profile in profiles:
+                days = found.setdefault(one.profile, {})
+                days[one.day] = days.get(one.day, False) or one.type is BackupType.FULL
+        return found
 
     def sizes(self, first: date, last: date) -> dict[str, int]:
         found = Counter[str]()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
 from attrs import define, field
 
-from ....domain.watching.kept_status import KeptStatus, KnownLight
+from ....domain.watching.kept_status import KeptStatus, StatusFilter
+from ....domain.watching.light import Light
 from ....domain.watching.slots import Absence
 
 _KEPT_ABSENCES = 100
@@ -23,8 +25,10 @@ class MemoryStatusTable:
     _absences: dict[datetime, Absence] = field(factory=dict, init=False)
     _lock: threading.Lock = field(factory=threading.Lock, init=False)
 
-    def due(self, stamp: str, now: datetime, *, limit: int) -> list[tuple[str, int]]:
-        versions = sorted(self._versions().items())
+    def due(
+        self, stamp: str, now: datetime, *, limit: int, profiles: frozenset[str] | None = None
+    ) -> list[tuple[str, int]]:
+        versions = sorted((one, version) for one, version in self._versions().items() if not _is_hidden(one, profiles))
         with self._lock:
             due = [(profile, version) for profile, version in versions if self._is_due(profile, version, stamp, now)]
         return due[:limit]
@@ -47,11 +51,23 @@ class MemoryStatusTable:
         with self._lock:
             return [self._kept[profile] for profile in sorted(self._kept)]
 
-    def lights(self, since: datetime) -> list[KnownLight]:
-        return [KnownLight(one.profile, one.light, one.worked_out_at >= since) for one in self.all()]
+    def count_lights(self, asked: StatusFilter) -> dict[Light, int]:
+        return dict(Counter(_light(one, asked) for one in self._asked(asked)))
 
-    def of(self, profiles: Collection[str]) -> list[KeptStatus]:
-        return [one for one in self.all() if one.profile in profiles]
+    def oldest_look(self, asked: StatusFilter) -> datetime | None:
+        return min((one.worked_out_at for one in self._asked(asked)), default=None)
+
+    def with_light(self, light: Light, asked: StatusFilter, *, start: int = 0, limit: int) -> list[KeptStatus]:
+        return [one for one in self._asked(asked) if _light(one, asked) is light][start : start + limit]
+
+    def _asked(self, asked: StatusFilter) -> list[KeptStatus]:
+        return [
+            one
+            for one in self.all()
+            if not _is_hidden(one.profile, asked.profiles)
+            and one.profile not in asked.without
+            and asked.text in one.profile
+        ]
 
     def mark(self, profile: str | None = None) -> str:
         versions = self._versions()
@@ -71,3 +87,12 @@ class MemoryStatusTable:
     def _is_due(self, profile: str, version: int, stamp: str, now: datetime) -> bool:
         kept = self._kept.get(profile)
         return kept is None or (kept.version, kept.stamp) != (version, stamp) or kept.look_at <= now
+
+
+def _is_hidden(profile: str, profiles: frozenset[str] | None) -> bool:
+    return profiles is not None and profile not in profiles
+
+
+def _light(status: KeptStatus, asked: StatusFilter) -> Light:
+    is_known = asked.known_since is None or status.worked_out_at >= asked.known_since
+    return status.light if is_known else Light.GREY

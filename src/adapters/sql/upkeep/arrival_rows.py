@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import date, timedelta
 from typing import Any, Protocol
 
@@ -10,7 +10,10 @@ from attrs import define, field
 from sqlalchemy import BigInteger, bindparam, case, cast, func, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from ....domain.identity.archive_id import BackupType
 from ....domain.watching.arrived import ArrivedOnDay
+from ..engine import is_one_of
+from ..queries import those
 from ..rows import TYPES, Query, Rows, Values, as_written, may_exist
 from ..schema import archives, arrivals
 from ..statements import Transaction
@@ -76,6 +79,19 @@ class SqlArrivalTable:
                 for whose, day, type, count, size_bytes in rows
             ]
 
+    def came_to(self, profiles: Collection[str], first: date, last: date) -> dict[str, dict[date, bool]]:
+        span = range((first - _EPOCH).days, (last - _EPOCH).days + 1)
+        values: Values = {**those(profiles), "first": span.start, "last": span.stop - 1}
+        of_day = {day: _EPOCH + timedelta(days=day) for day in span}
+        found: dict[str, dict[date, bool]] = {}
+        with as_written():
+            for profile, day, is_full in self._all(_CAME_TO, values):
+                if profile not in found:
+                    found[profile] = {}
+                # that a FULL came on a day is another row than that an INC did
+                found[profile][of_day[day]] = bool(is_full) or found[profile].get(of_day[day], False)
+        return found
+
     def sizes(self, first: date, last: date) -> dict[str, int]:
         values: Values = {"first": (first - _EPOCH).days, "last": (last - _EPOCH).days}
         return dict(self._all(_SIZES, values))
@@ -94,6 +110,9 @@ _OF_ALL = (
     .order_by(_d.profile, _d.day, _d.type)
 )
 _OF_PROFILE = _OF_ALL.where(_d.profile == bindparam("of_profile"))
+_CAME_TO = select(_d.profile, _d.day, _d.type == literal(BackupType.FULL.value)).where(
+    is_one_of(_d.profile, "profiles"), _d.day >= bindparam("first"), _d.day <= bindparam("last")
+)
 _SIZES = (
     select(_d.profile, cast(func.sum(_d.size_bytes), BigInteger))
     .where(_d.day >= bindparam("first"), _d.day <= bindparam("last"))

@@ -6,7 +6,8 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from ...watching.kept_status import KeptStatus, KnownLight
+from ...watching.kept_status import KeptStatus, StatusFilter
+from ...watching.light import Light
 from ...watching.slots import Absence
 
 
@@ -16,10 +17,13 @@ class StatusTable(Protocol):
     survives a power cut, and also `Catalog.replace`. Times are kept to the microsecond.
     """
 
-    def due(self, stamp: str, now: datetime, *, limit: int) -> list[tuple[str, int]]:
+    def due(
+        self, stamp: str, now: datetime, *, limit: int, profiles: frozenset[str] | None = None
+    ) -> list[tuple[str, int]]:
         """
-        At most *limit* profiles with archives whose status is missing, was worked out from another version of their
-        archives or with another *stamp*, or whose `look_at` has come; each with the present version, by name.
+        At most *limit* profiles, of *profiles* or all, with archives whose status is missing, was worked out from
+        another version of their archives or with another *stamp*, or whose `look_at` has come; each with the present
+        version, by name.
 
         Cost: one pass over the profiles, some microseconds each.
         """
@@ -36,15 +40,22 @@ class StatusTable(Protocol):
     def all(self) -> list[KeptStatus]:
         """Every status, by profile."""
 
-    def lights(self, since: datetime) -> list[KnownLight]:
+    def count_lights(self, asked: StatusFilter) -> dict[Light, int]:
         """
-        The light of every status, by profile; those that were worked out at *since* or later are fresh.
+        How many of the statuses that are *asked* for have which light; a light that none has is missing.
 
-        Cost: one pass over the profiles, some microsecond each; a tenth of that of `all`.
+        Cost: one pass over the profiles, a tenth of a microsecond each; some more if a filter states profiles or text.
         """
 
-    def of(self, profiles: Collection[str]) -> list[KeptStatus]:
-        """The statuses of *profiles*, by profile; one that has none is missing."""
+    def oldest_look(self, asked: StatusFilter) -> datetime | None:
+        """When the oldest of the statuses that are *asked* for was worked out; None if there is none. The same cost."""
+
+    def with_light(self, light: Light, asked: StatusFilter, *, start: int = 0, limit: int) -> list[KeptStatus]:
+        """
+        Of the statuses that are *asked* for and have *light* at most *limit*, by profile, after passing over *start*.
+
+        Cost: grows with *start* and *limit*, not with the number of statuses, unless a filter states profiles or text.
+        """
 
     def mark(self, profile: str | None = None) -> str:
         """

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from attrs import evolve, frozen
 
+from ...access.tokens import Principal
 from ...errors.archives import ProfileNotFound
 from ...jobs.run import Run, RunOutcome
 from ...ports.upkeep.jobs import JobTable
-from ...watching.kept_status import KeptStatus, KnownLight
+from ...watching.kept_status import KeptStatus, StatusFilter
 from ...watching.light import Concern, ConcernKind, Light
+from ..access.visible import VisibleProfiles
 from .check_profile import CheckServer
 from .profile_look import ProfileLook
 from .watch import kept_status, stamp_of
@@ -52,53 +55,69 @@ class ReadFleet:
 
     look: ProfileLook
     check_server: CheckServer
+    visible: VisibleProfiles
     watch: str
 
     def __call__(
-        self,
-        sees: Callable[[str], bool],
-        *,
-        with_server: bool,
-        text: str = "",
-        light: Light | None = None,
-        start: int = 0,
-        limit: int = 100,
+        self, principal: Principal, *, text: str = "", light: Light | None = None, start: int = 0, limit: int = 100
     ) -> Fleet:
         """
-        Those that the caller *sees*; rows only of profiles whose name contains *text*, and with that *light*.
+        Those that *principal* sees; rows only of profiles whose name contains *text*, and with that *light*. Whoever
+        sees all of them is also told what is wrong with the server.
 
         If the last look was too long ago, every light is grey: nobody knows.
 
-        Cost: grows with the number of profiles, some microseconds each.
+        Cost: grows with *start* and *limit*; and with the number of profiles, a microsecond each.
 
         Raises:
             BackendUnavailable: the catalog cannot be read.
         """
-        now = self.look.clock.now()
+        now, statuses = self.look.clock.now(), self.look.statuses
         looked_at = last_look(self.look.jobs, self.watch)
         oldest = now - STALE_AFTER
-        changed = {status.profile: status for status in self._changed(sees, now)}
-        known = {one.profile: one for one in self.look.statuses.lights(oldest) if sees(one.profile)}
-        known |= {one.profile: KnownLight(one.profile, one.light, is_fresh=True) for one in changed.values()}
-        is_stale = is_long_ago(looked_at, now) and not all(one.is_fresh for one in known.values())
-        by_light: dict[Light, list[str]] = {one: [] for one in sorted(Light, key=lambda one: -one.rank)}
-        for profile in sorted(known):
-            its = known[profile]
-            by_light[its.light if its.is_fresh or not is_stale else Light.GREY].append(profile)
-        counts = {one: len(profiles) for one, profiles in by_light.items()}
-        asked = by_light.values() if light is None else (by_light[light],)
-        wanted = [profile for profiles in asked for profile in profiles if text in profile]
-        page = wanted[start : start + limit]
-        statuses = {status.profile: status for status in self.look.statuses.of(page)} | changed
-        rows = [_as_known(statuses[one], oldest) if is_stale else statuses[one] for one in page if one in statuses]
-        server = self.check_server() if with_server else ()
-        return Fleet(counts, tuple(rows), len(wanted), server, looked_at, is_stale, now)
+        profiles = self.visible(principal)
+        changed = self._changed(profiles, now)
+        asked = StatusFilter(profiles, without=frozenset(status.profile for status in changed))
+        is_stale = is_long_ago(looked_at, now) and (statuses.oldest_look(asked) or now) < oldest
+        if is_stale:
+            asked = evolve(asked, known_since=oldest)
+        worst_first = sorted(Light, key=lambda one: -one.rank)
+        counts = _counts(statuses.count_lights(asked), changed)
+        matching = counts
+        if text:
+            asked, changed = evolve(asked, text=text), [status for status in changed if text in status.profile]
+            matching = _counts(statuses.count_lights(asked), changed)
+        rows: list[KeptStatus] = []
+        before = 0
+        for one in worst_first if light is None else (light,):
+            room = limit - len(rows)
+            if room > 0 and start < before + matching[one]:
+                rows += self._lit(one, asked, changed, max(start - before, 0), room)
+            before += matching[one]
+        server = self.check_server() if principal.sees_everything else ()
+        shown = tuple(_as_known(status, oldest) for status in rows) if is_stale else tuple(rows)
+        return Fleet({one: counts[one] for one in worst_first}, shown, before, server, looked_at, is_stale, now)
 
-    def _changed(self, sees: Callable[[str], bool], now: datetime) -> list[KeptStatus]:
-        """The first profiles whose archives have changed since the last watch, as they are now."""
+    def _lit(
+        self, light: Light, asked: StatusFilter, changed: Sequence[KeptStatus], start: int, limit: int
+    ) -> list[KeptStatus]:
+        """
+        Those with *light* from *start* on: of what is kept, and of what has *changed* since.
+
+        Each that changed is at most so many places behind where it would be among those that are kept, as there are
+        others that did: so many more are read before and after.
+        """
+        own = [status for status in changed if status.light is light]
+        first = max(start - len(own), 0)
+        kept = self.look.statuses.with_light(light, asked, start=first, limit=limit + start - first + len(own))
+        together = sorted([*own, *kept], key=lambda status: status.profile)
+        return together[start - first : start - first + limit]
+
+    def _changed(self, profiles: frozenset[str] | None, now: datetime) -> list[KeptStatus]:
+        """The first of *profiles* whose archives have changed since the last watch, as they are now."""
         absences = self.look.statuses.absences()
         stamp = stamp_of(self.look.rules.fingerprint, absences)
-        due = [one for one in self.look.statuses.due(stamp, now, limit=_LOOKED_AT_ONCE) if sees(one[0])]
+        due = self.look.statuses.due(stamp, now, limit=_LOOKED_AT_ONCE, profiles=profiles)
         found = []
         unread, waits = (self.look.unread(), self.look.waits()) if due else ({}, {})
         for profile, version in due:
@@ -107,6 +126,10 @@ class ReadFleet:
             except ProfileNotFound:  # its last archive went meanwhile
                 continue
         return found
+
+
+def _counts(kept: Mapping[Light, int], changed: Iterable[KeptStatus]) -> Counter[Light]:
+    return Counter(kept) + Counter(status.light for status in changed)
 
 
 def last_look(jobs: JobTable, watch: str) -> datetime | None:

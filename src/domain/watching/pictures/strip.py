@@ -7,10 +7,11 @@ The bars of a kind are one path: a page shows a hundred strips, and an element f
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from attrs import frozen
 
-from ...identity.archive_id import BackupType
-from ..calendar import CalendarDay, summary
+from ..calendar import came_on
 
 STEP, HEIGHT = 6, 16
 """How far apart the bars begin, and how high the strip is."""
@@ -29,18 +30,17 @@ class Strip:
     words: str
 
 
-def strip_of(days: tuple[CalendarDay, ...]) -> Strip:
-    """The strip of *days*, which follow each other."""
+@lru_cache(1000)
+def strip_of(days: tuple[bool | None, ...]) -> Strip:
+    """
+    The strip of *days*, which follow each other: whether a FULL came on each, None where nothing did.
+
+    Many profiles have the same: those that get an archive every day.
+    """
     bars: dict[str, list[str]] = {kind: [] for kind in _BARS}
-    for number, day in enumerate(days):
-        kind = _kind(day)
+    for number, is_full in enumerate(days):
+        kind = "none" if is_full is None else "full" if is_full else "some"
         top, height = _BARS[kind]
         bars[kind].append(f"M{number * STEP} {top}h{_WIDTH}v{height}h-{_WIDTH}z")
     paths = tuple((kind, "".join(drawn)) for kind, drawn in bars.items() if drawn)
-    return Strip(len(days), paths, summary(days))
-
-
-def _kind(day: CalendarDay) -> str:
-    if not day.archives:
-        return "none"
-    return "full" if day.archives[0][0] is BackupType.FULL else "some"
+    return Strip(len(days), paths, came_on(len(days) - days.count(None), len(days)))

@@ -10,7 +10,6 @@ from starlette.responses import Response
 from .....domain.text.counted import counted
 from .....domain.usecases.watching.read_fleet import Fleet
 from .....domain.watching.light import Light, light_of
-from .....domain.watching.pictures.strip import strip_of
 from ...answers.problems import Problem
 from ...context import Context
 from ...edge.guard import principal_of
@@ -39,8 +38,7 @@ async def show_fleet(request: Request) -> Response:
         if refreshed.unchanged is not None:
             return refreshed.unchanged
         fleet = context.tarkeep.read_fleet(
-            principal.sees,
-            with_server=principal.sees_everything,
+            principal,
             text=text,
             light=Light(wanted) if wanted else None,
             start=start,
@@ -50,9 +48,7 @@ async def show_fleet(request: Request) -> Response:
             **frame(request),
             "refresh": refreshed.url,
             "fleet": fleet,
-            "strips": {
-                row.profile: strip_of(context.tarkeep.read_calendar(row.profile, _STRIP_DAYS)) for row in fleet.rows
-            },
+            "strips": context.tarkeep.read_strips([row.profile for row in fleet.rows], _STRIP_DAYS),
             "light": _light(fleet),
             "sentence": sentence(fleet),
             "lights": [Light.RED, Light.YELLOW, Light.GREY, Light.GREEN],
