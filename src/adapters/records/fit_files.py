@@ -13,6 +13,7 @@ import os
 import zlib
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 
 from ...domain.comparing.fit import Agreement, Compatibility, Renamed
@@ -22,22 +23,42 @@ FITS_SUFFIX = ".fits"
 _VERDICTS = {verdict.value: verdict for verdict in Agreement}
 _RENAMED = {renamed.value: renamed for renamed in Renamed}
 _MAX_BYTES = 4 << 20
+_SMALL_BYTES = 4 << 10
+_NOTHING: Mapping[str, Compatibility] = {}
 
 
-def read_fits(place: Path) -> dict[str, Compatibility]:
+def read_fits(place: str | Path) -> dict[str, Compatibility]:
     """The content of the file at *place*; empty if there is no such file, or it is damaged."""
     try:
         descriptor = os.open(place, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-        with os.fdopen(descriptor, "rb") as file:
-            crc, _, content = file.read(_MAX_BYTES).partition(b"\n")
-        if int(crc, 16) != zlib.crc32(content):
-            return {}
-        kept = json.loads(content)
-        if kept["rule"] != RULE:
-            return {}
-        return {parent: _fit(told) for parent, told in kept["fits"].items()}
-    except (OSError, ValueError, KeyError, TypeError):
+        try:
+            content = os.read(descriptor, _SMALL_BYTES)
+            if len(content) == _SMALL_BYTES:
+                with os.fdopen(descriptor, "rb", closefd=False) as file:
+                    content += file.read(_MAX_BYTES)
+        finally:
+            os.close(descriptor)
+    except OSError:
         return {}
+    return dict(_parsed(content) if len(content) < _SMALL_BYTES else _parse(content))
+
+
+def _parse(content: bytes) -> Mapping[str, Compatibility]:
+    """What *content* of a file tells; nothing, if it is damaged."""
+    crc, _, text = content.partition(b"\n")
+    try:
+        if int(crc, 16) != zlib.crc32(text):
+            return _NOTHING
+        kept = json.loads(text)
+        if kept["rule"] != RULE:
+            return _NOTHING
+        return {parent: _fit(told) for parent, told in kept["fits"].items()}
+    except (ValueError, KeyError, TypeError):
+        return _NOTHING
+
+
+_parsed = lru_cache(4096)(_parse)
+"""Whoever links a profile anew, as for each try of another policy, reads the same again; parsing takes the longest."""
 
 
 def write_fits(place: Path, part: Path, fits: Mapping[str, Compatibility]) -> None:

@@ -124,7 +124,9 @@ class FilesystemMemberRecords:
             self._place(sha256).with_name(sha256 + _FOOTPRINT_SUFFIX).unlink(missing_ok=True)
 
     def fits(self, child: str) -> dict[str, Compatibility]:
-        return read_fits(self._place(child).with_name(child + FITS_SUFFIX)) if _SHA256.fullmatch(child) else {}
+        if not _SHA256.fullmatch(child):
+            return {}
+        return read_fits(f"{self.path}/{child[:2]}/{child}{FITS_SUFFIX}")
 
     def keep_fits(self, child: str, fits: Mapping[str, Compatibility]) -> None:
         if _SHA256.fullmatch(child):

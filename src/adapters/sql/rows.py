@@ -137,6 +137,15 @@ def archive_of(row: Sequence[Any]) -> BackupArchive:
         raise CatalogDamaged() from error
 
 
+KEPT = 4096
+"""
+So many archives stay parsed, some 2 KB each: a page about a profile reads all of it several times, and the next page
+does again. They are found by all of their row, so that none is out of date.
+"""
+
+kept_archive = lru_cache(KEPT)(archive_of)
+
+
 def _told_by(row: Sequence[Any]) -> BackupArchive:
     *about_lineage, has_snapshot, notes = row[-_TAIL:]
     profile, type, name, size_bytes, md5, sha256, received_us, taken_us, *about_contents, state = row[:-_TAIL]

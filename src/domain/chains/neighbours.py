@@ -27,7 +27,10 @@ def moment(archive: BackupArchive) -> Moment:
     return archive.placed_at, archive.received_at
 
 
-def order(archive: BackupArchive) -> tuple[datetime, datetime, ArchiveId]:
+Order: TypeAlias = tuple[datetime, datetime, ArchiveId]
+
+
+def order(archive: BackupArchive) -> Order:
     """The sort key of archives within a profile."""
     return archive.placed_at, archive.received_at, archive.id
 
@@ -151,11 +154,12 @@ class ListedNeighbours:
         for archive in known:
             if archive.lineage.snapshot_after is not None:
                 self._leaving.setdefault(archive.lineage.snapshot_after, []).append(archive)
-        self._ordered = [archive for archive in known if archive.state is not ArchiveState.TRASHED]
-        self._removed = [archive for archive in known if archive.state is ArchiveState.TRASHED]
-        self._of_type: dict[BackupType, list[BackupArchive]] = {type: [] for type in BackupType}
-        for archive in self._ordered:
-            self._of_type[archive.id.type].append(archive)
+        self._ordered = _Line([archive for archive in known if archive.state is not ArchiveState.TRASHED])
+        self._removed = _Line([archive for archive in known if archive.state is ArchiveState.TRASHED])
+        self._of_type = {
+            type: _Line([archive for archive in self._ordered.archives if archive.id.type is type])
+            for type in BackupType
+        }
 
     def named(self, id: ArchiveId) -> BackupArchive | None:
         return self._named.get(id)
@@ -165,17 +169,29 @@ class ListedNeighbours:
 
     def newest_before(self, child: BackupArchive, types: Sequence[BackupType]) -> BackupArchive | None:
         own = order(child)
-        lists = (self._of_type[type] for type in types)
-        before = [some[at - 1] for some in lists if (at := bisect_left(some, own, key=order))]
+        lines = (self._of_type[type] for type in types)
+        before = [line.archives[at - 1] for line in lines if (at := line.count_before(own))]
         return max(before, key=order, default=None)
 
     def before(self, child: BackupArchive, limit: int) -> Sequence[BackupArchive]:
-        at = bisect_left(self._ordered, order(child), key=order)
-        return self._ordered[max(0, at - limit) : at][::-1]
+        at = self._ordered.count_before(order(child))
+        return self._ordered.archives[max(0, at - limit) : at][::-1]
 
     def removed_between(
         self, parent: BackupArchive, child: BackupArchive, types: Sequence[BackupType]
     ) -> BackupArchive | None:
-        at = bisect_left(self._removed, order(child), key=order)
-        between = self._removed[bisect_left(self._removed, order(parent), key=order) : at]
+        line = self._removed
+        between = line.archives[line.count_before(order(parent)) : line.count_before(order(child))]
         return next((archive for archive in reversed(between) if archive.id.type in types), None)
+
+
+class _Line:
+    """Archives in order, with their keys at hand: to make a key takes longer than to compare two."""
+
+    def __init__(self, archives: Sequence[BackupArchive]) -> None:
+        self.archives = archives
+        self._keys = [order(archive) for archive in archives]
+
+    def count_before(self, key: Order) -> int:
+        """How many of them are before *key*."""
+        return bisect_left(self._keys, key)

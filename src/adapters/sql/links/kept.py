@@ -27,11 +27,21 @@ from ....domain.archives.archive import AHEAD, BackupArchive
 from ....domain.chains.kept_links import LinkState, NewLink, PlacedPage
 from ....domain.chains.neighbours import Neighbours, order
 from ....domain.chains.standing import PlacedArchive, Standing, way_to
-from ....domain.errors.capacity import CatalogDamaged
 from ....domain.identity.archive_id import ArchiveId, BackupType
 from ...cursors import after_place, read_place
 from ..engine import is_one_of
-from ..rows import ARCHIVE, NEVER_WRITTEN, Query, Rows, Values, archive_of, identity, may_exist, microseconds, one_more
+from ..rows import (
+    ARCHIVE,
+    Query,
+    Rows,
+    Values,
+    archive_of,
+    identity,
+    kept_archive,
+    may_exist,
+    microseconds,
+    one_more,
+)
 from ..schema import LEFT_BEHIND, LISTED_LINK, PENDING_LINK, UNSETTLED_LINK, archives, asked, linked_profiles, links
 from ..statements import Transaction
 from .changes import (
@@ -49,7 +59,7 @@ from .changes import (
     these,
     version_of,
 )
-from .texts import link_text, read_link, read_standing, standing_text
+from .texts import link_text, place_of, standing_text
 
 _Result = TypeVar("_Result")
 
@@ -79,7 +89,7 @@ class SqlLinks:
 
     def entries(self, profile: str) -> list[BackupArchive]:
         rows = self._all(_ENTRIES, {"of_profile": profile}) if may_exist(profile) else []
-        return [archive_of(row) for row in rows]
+        return [kept_archive(tuple(row)) for row in rows]
 
     def pending(self, profile: str, limit: int) -> list[PlacedArchive]:
         return self._placed(_PENDING, {"of_profile": profile, "limit": limit}) if may_exist(profile) else []
@@ -192,7 +202,7 @@ class SqlLinks:
         return found[0] if found else None
 
     def _placed(self, statement: Query, values: Values) -> list[PlacedArchive]:
-        return [_place(row) for row in self._all(statement, values)]
+        return [place_of(tuple(row)) for row in self._all(statement, values)]
 
 
 @frozen
@@ -226,19 +236,6 @@ class _SqlNeighbours:
 
     def _archives(self, statement: Query, values: Values) -> list[BackupArchive]:
         return [archive_of(row) for row in self._all(statement, values)]
-
-
-def _place(row: Sequence[Any]) -> PlacedArchive:
-    *about_archive, link, standing = row
-    archive = archive_of(about_archive)
-    try:
-        return PlacedArchive(
-            archive,
-            None if link is None else read_link(archive.id, link),
-            None if standing is None else read_standing(archive.id, standing),
-        )
-    except NEVER_WRITTEN as error:
-        raise CatalogDamaged() from error
 
 
 def _link_values(new: NewLink, rows: Mapping[ArchiveId, int], version: int) -> Values:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -15,16 +16,37 @@ from attrs import asdict
 
 from ....domain.chains.link import Evidence, Link
 from ....domain.chains.seen import CLEAR, Seen
-from ....domain.chains.standing import Doubt, DoubtKind, Fidelity, Obstacle, ObstacleKind, Standing
+from ....domain.chains.standing import Doubt, DoubtKind, Fidelity, Obstacle, ObstacleKind, PlacedArchive, Standing
 from ....domain.comparing.fit import Completeness
+from ....domain.errors.capacity import CatalogDamaged
 from ....domain.identity.archive_id import ArchiveId
-from ..rows import id_of
+from ..rows import KEPT, NEVER_WRITTEN, id_of, kept_archive
 
 _EVIDENCE = {evidence.value: evidence for evidence in Evidence}
 _COMPLETENESS = {completeness.value: completeness for completeness in Completeness}
 _FIDELITY = {fidelity.value: fidelity for fidelity in Fidelity}
 _OBSTACLES = {kind.value: kind for kind in ObstacleKind}
 _DOUBTS = {kind.value: kind for kind in DoubtKind}
+
+
+@lru_cache(KEPT)
+def place_of(row: tuple[Any, ...]) -> PlacedArchive:
+    """
+    The place of an archive, from its columns, the text of its link and that of its standing.
+
+    Raises:
+        CatalogDamaged: the row holds something that was never written.
+    """
+    *about_archive, link, standing = row
+    archive = kept_archive(tuple(about_archive))
+    try:
+        return PlacedArchive(
+            archive,
+            None if link is None else read_link(archive.id, link),
+            None if standing is None else read_standing(archive.id, standing),
+        )
+    except NEVER_WRITTEN as error:
+        raise CatalogDamaged() from error
 
 
 def link_text(link: Link) -> str:

@@ -28,6 +28,9 @@ from ..reading.archive_members import ArchiveMembers
 VERSIONS_COMPARED = 100
 """At most this many files are compared in two versions, to find one that differs."""
 
+_KEPT = 2_000
+"""The results of so many children are held: all of a profile are asked twice, for their links and by themselves."""
+
 _SECOND = 1_000_000_000
 _UNEXAMINED = "its members could not be examined"
 _UNKNOWN = Compatibility(Agreement.UNKNOWN)
@@ -61,8 +64,7 @@ class Comparing:
     _members: ArchiveMembers
     _allowed: int | None = None
     is_certain: bool = True
-    _child: str = ""
-    _kept: dict[str, Compatibility] = field(factory=dict)
+    _kept: dict[str, dict[str, Compatibility]] = field(factory=dict)
 
     def __call__(self, child: BackupArchive, parent: BackupArchive) -> Compatibility:
         if not (has_listings(child) and has_listings(parent)):
@@ -107,13 +109,17 @@ class Comparing:
         return alone(trouble, lacking, renames_in_vain=renames_in_vain(table), unchanged=left)
 
     def _fits(self, child: str) -> dict[str, Compatibility]:
-        if self._child != child:
-            self._child, self._kept = child, self._members.records.fits(child)
-        return self._kept
+        found = self._kept.get(child)
+        if found is None:
+            if len(self._kept) >= _KEPT:
+                self._kept.clear()
+            found = self._kept[child] = self._members.records.fits(child)
+        return found
 
     def _keep(self, child: str, parent: str, found: Compatibility) -> None:
-        self._kept[parent] = found
-        self._members.records.keep_fits(child, self._kept)
+        known = self._fits(child)
+        known[parent] = found
+        self._members.records.keep_fits(child, known)
 
     def overruled(self, child: BackupArchive, between: BackupArchive, base: BackupArchive) -> tuple[bytes, ...]:
         """
