@@ -57,6 +57,7 @@ from tarkeep.domain.usecases.watching.watch import WATCH
 from tarkeep.entrypoints.wiring.jobs import OFTEN, DrillPlan, JobPlan, ScrubPlan
 from tarkeep.entrypoints.wiring.notices import NoticeWiring
 from tarkeep.entrypoints.wiring.tarkeep import Tarkeep, assemble, reading
+from tarkeep.entrypoints.wiring.uploads import UploadLimits
 from tests.support.clocks import FixedClock, SequenceIds
 
 Port = TypeVar("Port")
@@ -87,6 +88,7 @@ def assembled(
     notice_wiring: NoticeWiring | None = None,
     job_plan: JobPlan | None = None,
     drill_plan: DrillPlan | None = None,
+    upload_limits: UploadLimits | None = None,
 ) -> Tarkeep:
     """Tarkeep over these adapters, without waiting: a name that is held is refused at once."""
     hasher = HashlibHasher()
@@ -114,6 +116,7 @@ def assembled(
         max_bytes=MAX_BYTES,
         sessions=sessions if sessions is not None else MemoryUploadSessions(),
         upload_locks=ProcessUploadLocks(),
+        upload_limits=upload_limits,
         unpacker=TargzUnpacker(partial(read, sums_first=True), MemorySeekIndexes()),
         pack=gzipped,
         same_name=same_name,

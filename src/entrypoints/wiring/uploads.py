@@ -46,12 +46,17 @@ class Uploads:
 
 @frozen
 class UploadLimits:
-    """How long an upload may be idle, and how many may be unfinished."""
+    """
+    How long an upload may be idle, and how many may be unfinished.
+
+    *may_move* tells that other servers may receive bytes of the same upload.
+    """
 
     idle: timedelta = timedelta(hours=24)
     max_open: int = 1000
     max_open_per_client: int = 100
     max_open_per_token: int = 100
+    may_move: bool = False
 
 
 def uploads_of(
@@ -67,7 +72,9 @@ def uploads_of(
     """Resumable uploads that end as *receive* stores archives."""
     admission, begin_intake = receive.admission, receive.begin_intake
     settle = begin_intake.settle
-    under_way = UploadsUnderWay(store, settle.stored_as, sessions, locks, ParkedIntakes(), clock, limits.idle)
+    under_way = UploadsUnderWay(
+        store, settle.stored_as, sessions, locks, ParkedIntakes(), clock, limits.idle, may_move=limits.may_move
+    )
     expire_overdue = ExpireOverdue(under_way)
     begin = BeginUpload(
         under_way,

@@ -59,6 +59,11 @@ class Intake:
         """The number of bytes staged."""
         return self.writer.size_bytes
 
+    @property
+    def has_seen_all(self) -> bool:
+        """Whether all staged bytes were inspected."""
+        return self._seen_bytes == self.size_bytes
+
     def take(self, block: Block) -> None:
         """
         Take the next bytes; they must not change afterwards.

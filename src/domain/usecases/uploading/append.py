@@ -121,10 +121,14 @@ class AppendToUpload:
         with ExitStack() as held:
             intake = held.enter_context(self._intake(upload))
             try:
-                intake.inspect_staged()
-                take = intake.stage_unseen if checksum else intake.take
+                looks = intake.has_seen_all or not self.under_way.may_move
+                if looks:
+                    intake.inspect_staged()
+                take = intake.take if looks and checksum is None else intake.stage_unseen
                 upload, cut = self._stage(upload, intake.writer, take, blocks, checksum)
-                intake.inspect_staged()
+                is_whole = is_the_rest or intake.size_bytes == upload.length_bytes
+                if looks or (is_whole and cut is None):
+                    intake.inspect_staged()
                 if is_the_rest and cut is None and upload.length_bytes is None:
                     upload = evolve(upload, length_bytes=intake.size_bytes)
                 if cut is None and intake.size_bytes == upload.length_bytes:

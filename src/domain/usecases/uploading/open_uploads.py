@@ -95,7 +95,8 @@ class UploadsUnderWay:
     The state of uploads, and their end, for all use cases that work on them.
 
     *stored_as* is `StoreArchive.stored_as`, *idle* is how long an upload may lie untouched, *patience* how long to wait
-    for a silent request to leave.
+    for a silent request to leave. With *may_move* other servers may receive bytes of the same upload between two
+    requests: what they received is then not inspected before the last bytes have come, but once, as a whole.
     """
 
     store: ArchiveStore
@@ -107,6 +108,7 @@ class UploadsUnderWay:
     idle: timedelta = timedelta(hours=24)
     patience: timedelta = timedelta(seconds=5)
     over: RecentlyOver = field(factory=RecentlyOver)
+    may_move: bool = False
 
     def current(self, id: str) -> Upload:
         """
