@@ -24,6 +24,7 @@ _NOT_THERE = (NotADirectoryError, FileNotFoundError)
 
 _CATALOG_ADVICE = "remove its file and run tarkeep rebuild"
 _TOKENS_ADVICE = "put it back from a copy, or make new tokens (tarkeep token create), which then are the only ones"
+_TOKEN_TABLE_ADVICE = "put the database back from a copy, or make new tokens, which then are the only ones"
 
 
 def check_is_there(folder: Path, marks: Collection[str]) -> None:
@@ -87,6 +88,8 @@ def _reason(error: TarkeepError, path: Path | str) -> str:
             return f"{error}; try again"
         case BackendUnavailable(what="token file"):
             return f"{error}; {_TOKENS_ADVICE}"
+        case BackendUnavailable(what="token table"):
+            return f"{error}; {_TOKEN_TABLE_ADVICE}"
     cause = error.__cause__
     said = os.strerror(cause.errno) if isinstance(cause, OSError) and cause.errno else ""
     if isinstance(error, BackendUnavailable) and error.reason not in ("", said):

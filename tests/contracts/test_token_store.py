@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,9 @@ from tarkeep.adapters.filesystem.data_directory import DataDirectory
 from tarkeep.adapters.filesystem.tokens import FileTokenStore
 from tarkeep.adapters.memory.tokens import MemoryTokenStore
 from tarkeep.adapters.process.clock_and_ids import RandomIds
+from tarkeep.adapters.sql.catalog import SqlCatalog
+from tarkeep.adapters.sql.shared.tables import SharedTables
+from tarkeep.adapters.sql.shared.token_rows import SqlTokenStore
 from tarkeep.domain.errors.capacity import BackendUnavailable
 from tarkeep.domain.errors.settings import DataDirectoryInUse, FormatUnknown
 from tarkeep.domain.ports.access import TokenStore
@@ -33,6 +37,21 @@ class TestFileTokenStore(TokenStoreContract):
     @pytest.fixture
     def another(self, tmp_path: Path) -> Callable[[], TokenStore]:
         return lambda: FileTokenStore(tmp_path / "data")
+
+
+class TestSqlTokenStore(TokenStoreContract):
+    """Each look of its clock is a second later, so that none is spared."""
+
+    @pytest.fixture
+    def another(self, catalog_url: str) -> Iterator[Callable[[], TokenStore]]:
+        SqlCatalog.open(catalog_url).close()
+        with ExitStack() as opened:
+
+            def open_another() -> TokenStore:
+                tables = opened.enter_context(closing(SharedTables.open(catalog_url, busy_seconds=60)))
+                return SqlTokenStore(tables, lambda: False, lambda: None, count().__next__)
+
+            yield open_another
 
 
 def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:

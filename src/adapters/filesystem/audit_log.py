@@ -13,11 +13,7 @@ the line at which an older log starts using it: if someone removed the seals, th
 
 from __future__ import annotations
 
-import logging
 import os
-import re
-import secrets
-import stat
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -29,7 +25,6 @@ from pathlib import Path
 from attrs import define, field
 
 from ...domain.access.audit import (
-    KEY_BYTES,
     AuditEntry,
     AuditReport,
     check,
@@ -42,17 +37,12 @@ from ...domain.access.audit import (
     told_before,
 )
 from ...domain.access.chain import FIRST, line_digest
-from ...domain.errors.capacity import BackendUnavailable
 from ..process.os_errors import translated
 from ..process.shared_syncs import SharedSyncs
+from .chained.audit_key import AuditKeyFile
 from .chained.lines import end_torn_line, last_line, locked, write_line
 from .data_directory import AUDIT, AUDIT_KEY
-from .durable_file import fsync_directory, give_to_owner, replace_file
-
-_LOG = logging.getLogger("tarkeep.audit")
-_ROOT = 0
-_NEW = ".new"  # suffix of a key that is being made
-_KEY = re.compile(rb"[0-9a-f]{%d}" % (2 * KEY_BYTES))
+from .durable_file import fsync_directory, give_to_owner
 
 
 @define(eq=False)
@@ -92,7 +82,7 @@ class FileAuditLog:
                 self._is_named = True
 
     def check(self, noted: str | None = None) -> AuditReport:
-        key = _read_key(self.key_file)
+        key = AuditKeyFile(self.key_file, self.folder).read()
         try:
             with (self.folder / AUDIT).open("rb") as log, translated():
                 return check((line.removesuffix(b"\n") for line in log), noted, key)
@@ -147,44 +137,16 @@ class FileAuditLog:
 
     def _key_for(self, log: int, at: datetime) -> bytes:
         if self._key is None:
-            key = _read_key(self.key_file) or self._make_key(log, at)
-            self._check_access()
+            file = AuditKeyFile(self.key_file, self.folder)
+            key = file.read() or file.make(partial(self._announce, log, at))
+            file.check_access()
             self._key = key
         return self._key
 
-    def _check_access(self) -> None:
-        """
-        The seals prove nothing against someone who can read the key. Someone who can write it can replace it.
-
-        Raises:
-            BackendUnavailable: the key belongs to another user, or others may write it.
-        """
-        found = self.key_file.stat()
-        mode = stat.S_IMODE(found.st_mode)
-        if found.st_uid not in (os.geteuid(), _ROOT, self.folder.stat().st_uid):
-            raise BackendUnavailable("audit key", f"it is another user's ({found.st_uid}); take it over with chown")
-        if mode & (stat.S_IWGRP | stat.S_IWOTH):
-            raise BackendUnavailable("audit key", f"others may write it (mode {mode:04o}); close it with: chmod 0600")
-        if mode & stat.S_IROTH or (mode & stat.S_IRGRP and found.st_gid != os.getegid()):
-            _LOG.warning(
-                "others may read the audit key (mode %04o), and seal what they like; close it with: chmod 0600 %s",
-                mode,
-                self.key_file,
-            )
-
-    def _make_key(self, log: int, at: datetime) -> bytes:
-        # stays under another name until the log has the line that announces it: a crash in between makes no second key
-        new = self.key_file.with_name(self.key_file.name + _NEW)
-        key = _read_key(new)
-        if key is None:
-            key = secrets.token_bytes(KEY_BYTES)
-            replace_file(new, key.hex().encode() + b"\n")
+    def _announce(self, log: int, at: datetime, key: bytes) -> None:
         if os.fstat(log).st_size and not goes_on_with(last_line(log), key):
             self._write(log, key_entry(key, at), key)
             os.fdatasync(log)
-        new.rename(self.key_file)
-        fsync_directory(self.key_file.parent)
-        return key
 
     def _write(self, log: int, entry: AuditEntry, key: bytes) -> None:
         size = os.fstat(log).st_size
@@ -218,16 +180,3 @@ def _end_before(lines: mmap, below: str | None) -> int:
             return start
         end = start
     return 0
-
-
-def _read_key(file: Path) -> bytes | None:
-    """The key in *file*; None if there is no file. Raises BackendUnavailable."""
-    try:
-        text = file.read_bytes().strip()
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise BackendUnavailable("audit key", os.strerror(error.errno) if error.errno else "") from error
-    if not _KEY.fullmatch(text):
-        raise BackendUnavailable("audit key", f"it is not {KEY_BYTES} bytes in hex")
-    return bytes.fromhex(text.decode())

@@ -48,6 +48,16 @@ def held(lock: Path, *, waiting: bool = True) -> Iterator[None]:
         os.close(descriptor)
 
 
+def set_aside(path: Path) -> Path:
+    """Give *path*, whose content is kept elsewhere now, a new name beside it, durably; returns that."""
+    stem, dot, suffix = path.name.partition(".")
+    names = (f"{stem}.moved{number}{dot}{suffix}" for number in ("", *map(str, range(2, 1000))))
+    aside = next(one for name in names if not (one := path.with_name(name)).exists())
+    path.rename(aside)
+    fsync_directory(path.parent)
+    return aside
+
+
 def give_to_owner(descriptor: int, folder: Path) -> None:
     """Give the open file to the owner of *folder*: a command run as root makes files that the server can read."""
     owner = folder.stat()

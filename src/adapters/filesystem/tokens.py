@@ -16,19 +16,17 @@ and gets a sum at the next start of a server or the next command.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
-from ipaddress import ip_network
 from pathlib import Path
 
 from attrs import define, evolve, field
 
-from ...domain.access.tokens import Keyring, Scope, Token
+from ...domain.access.tokens import Keyring, Token
 from ...domain.errors.access import TokenNotFound
 from ...domain.errors.capacity import BackendUnavailable
 from ...domain.errors.settings import FormatUnknown
@@ -36,8 +34,9 @@ from ...domain.tarkeep_error import TarkeepError
 from ...domain.text.times import rfc3339
 from ..process.clock_and_ids import RandomIds
 from ..process.os_errors import translated
+from ..token_records import record_of, sum_of, token_of
 from .data_directory import TOKEN_USES, TOKENS, TOKENS_LOCK, make_directory, refuse_foreign
-from .durable_file import held, replace_file
+from .durable_file import held, replace_file, set_aside
 from .marker import MARKER, had_tokens, note_tokens
 
 FORMAT = 1
@@ -127,6 +126,25 @@ class FileTokenStore:
             return dict(self._noted)
 
     @property
+    def is_there(self) -> bool:
+        """Whether there is a file of tokens."""
+        return self._path.exists()
+
+    def give_away(self, take: Callable[[Keyring, Mapping[str, datetime]], object]) -> None:
+        """
+        Let *take* keep the tokens, with their uses, elsewhere; then this store has none, and its file another name.
+
+        Nothing happens without a file. If a crash cuts it off, *take* gets the same tokens again. Raises as `keyring`.
+        """
+        with translated(writing=True):
+            if not self.is_there:
+                return
+            with held(self.folder / TOKENS_LOCK):
+                note_tokens(self.folder, RandomIds())
+                take(self.keyring(), self.uses())
+                set_aside(self._path)
+
+    @property
     def _path(self) -> Path:
         return self.folder / TOKENS
 
@@ -134,8 +152,8 @@ class FileTokenStore:
         try:
             told = json.loads(self._path.read_bytes())
             is_ours = told["format"] == FORMAT
-            tokens = [_token(record) for record in told["tokens"]] if is_ours else None
-            is_whole = not is_ours or (told.keys() <= _KEYS and told.get("sum") in (None, _sum(told["tokens"])))
+            tokens = [token_of(record) for record in told["tokens"]] if is_ours else None
+            is_whole = not is_ours or (told.keys() <= _KEYS and told.get("sum") in (None, sum_of(told["tokens"])))
         except OSError as error:
             raise _unreadable(error) from error
         except (ValueError, KeyError, TypeError, AttributeError, TarkeepError) as error:
@@ -183,56 +201,35 @@ class FileTokenStore:
                     note_tokens(self.folder, RandomIds())
 
     def _keep(self, tokens: Mapping[str, Token]) -> None:
-        told = [_record(token) for token in tokens.values()]
-        _write(self._path, {"format": FORMAT, "sum": _sum(told), "tokens": told})
+        told = [record_of(token) for token in tokens.values()]
+        _write(self._path, {"format": FORMAT, "sum": sum_of(told), "tokens": told})
+
+
+@define
+class TokenMark:
+    """What the marker of the data directory *folder* says of tokens that are kept elsewhere."""
+
+    folder: Path
+
+    def had_tokens(self) -> bool:
+        """Whether there were tokens as far as this directory knows. Raises BackendUnavailable."""
+        with translated():
+            try:
+                return had_tokens(self.folder)
+            except FormatUnknown as error:
+                raise BackendUnavailable("store", "whether there were tokens cannot be told") from error
+
+    def note_tokens(self) -> None:
+        """Note that there are; the directory is made if it is missing. Raises as `make_directory` and `note_tokens`."""
+        with translated(writing=True):
+            make_directory(self.folder)
+            refuse_foreign(self.folder)
+            note_tokens(self.folder, RandomIds())
 
 
 def _write(path: Path, content: Mapping[str, object]) -> None:
     replace_file(path, json.dumps(content, indent=1).encode() + b"\n")
 
 
-def _sum(records: object) -> str:
-    """The sum over the tokens, independent of the file's white space."""
-    return hashlib.sha256(json.dumps(records, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-
-
 def _unreadable(error: OSError) -> BackendUnavailable:
     return BackendUnavailable("token file", os.strerror(error.errno) if error.errno else "unknown error")
-
-
-def _record(token: Token) -> dict[str, object]:
-    return {
-        "id": token.id,
-        "sha256": token.sha256,
-        "scopes": [scope.value for scope in Scope if scope in token.scopes],
-        "profiles": list(token.profiles),
-        "created_at": rfc3339(token.created_at),
-        "note": token.note,
-        "expires_at": token.expires_at and rfc3339(token.expires_at),
-        "networks": [str(network) for network in token.networks],
-        "revoked_at": token.revoked_at and rfc3339(token.revoked_at),
-    }
-
-
-def _token(record: Mapping[str, object]) -> Token:
-    scopes, profiles, networks = record["scopes"], record["profiles"], record["networks"]
-    if not isinstance(scopes, list) or not isinstance(profiles, list) or not isinstance(networks, list):
-        raise TypeError("not a token")
-    created_at = _time(record["created_at"])
-    if created_at is None:
-        raise TypeError("a token without the time it was made")
-    return Token(
-        id=str(record["id"]),
-        sha256=str(record["sha256"]),
-        scopes=frozenset(Scope(scope) for scope in scopes),
-        profiles=tuple(str(pattern) for pattern in profiles),
-        created_at=created_at,
-        note=str(record["note"]),
-        expires_at=_time(record["expires_at"]),
-        networks=tuple(ip_network(str(network)) for network in networks),
-        revoked_at=_time(record["revoked_at"]),
-    )
-
-
-def _time(value: object) -> datetime | None:
-    return None if value is None else datetime.fromisoformat(str(value))

@@ -53,6 +53,7 @@ __all__ = [
     "connect",
     "excluding",
     "has",
+    "excluding_some",
     "is_one_of",
     "is_one_of_identities",
     "meaning",
@@ -189,8 +190,17 @@ def excluding(dialect: str, busy_seconds: float) -> str:
     """The statement that begins a transaction without other writers, having waited for them *busy_seconds* at most."""
     if dialect == "sqlite":  # which waits as its connection says
         return "BEGIN IMMEDIATE"  # one that reads first and then writes cannot wait for the lock, it fails at once
+    return _locking(busy_seconds, 8386654245126367598)
+
+
+def excluding_some(dialect: str, busy_seconds: float, lock: int) -> str:
+    """Likewise, without other writers that give the same *lock*, a number of the caller's; in SQLite without any."""
+    return "BEGIN IMMEDIATE" if dialect == "sqlite" else _locking(busy_seconds, lock)
+
+
+def _locking(busy_seconds: float, lock: int) -> str:
     timeout = f"SET LOCAL lock_timeout = {max(round(busy_seconds * 1000), 1)}"
-    return f"BEGIN; {timeout}; SELECT pg_advisory_xact_lock(8386654245126367598)"
+    return f"BEGIN; {timeout}; SELECT pg_advisory_xact_lock({lock})"
 
 
 def safe_journal_mode(version: tuple[int, int, int]) -> str:

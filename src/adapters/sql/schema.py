@@ -32,7 +32,7 @@ from sqlalchemy import (
 
 from ...domain.errors.settings import FormatUnknown
 
-HEAD = "0021"
+HEAD = "0022"
 """The newest revision among the migrations."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -364,6 +364,31 @@ used_days = Table(
     Column("trash_bytes", BigInteger, nullable=False),
 )
 """Sessions of browsers. `FORGET_EVERYTHING` leaves them, too."""
+
+tokens = Table(
+    "tokens",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("told", Text, nullable=False),  # JSON, see `token_records`
+    Column("sum", Text, nullable=False),
+)
+"""Tokens, if the database is one that several servers may use. `FORGET_EVERYTHING` leaves them, too."""
+
+token_uses = Table(
+    "token_uses",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("used_us", BigInteger, nullable=False),
+)
+"""When each token was last used, to the minute."""
+
+versions = Table(
+    "versions",
+    METADATA,
+    Column("what", Text, primary_key=True),
+    Column("version", BigInteger, nullable=False),
+)
+"""How often something was changed that servers keep in memory, so that they notice it."""
 
 totals = Table(
     "totals",

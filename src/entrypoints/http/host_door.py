@@ -24,8 +24,9 @@ from ...domain.errors.settings import DataDirectoryInUse, HostServerEnded, Inval
 from ...domain.tarkeep_error import TarkeepError
 from ..settings.server import ServerSettings, StorageSettings
 from ..starting import starting
+from ..wiring.beside.kept import is_memory
 from ..wiring.host import check_data_directory
-from ..wiring.server import is_memory, open_tarkeep
+from ..wiring.server import open_tarkeep
 from .app import AroundRequest, create_app
 from .edge import host_socket
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import tzinfo
 from pathlib import Path
 
@@ -17,14 +18,20 @@ from ...adapters.local.legacy_folder import LegacyFolder
 from ...adapters.process import openssl_certificate
 from ...adapters.process.clock_and_ids import SystemClock
 from ...adapters.process.openssl_certificate import MadeCertificate
+from ...adapters.sql.catalog import SqlCatalog
 from ...domain.errors.settings import InvalidSetting
-from ...domain.ports.access import AuditLog
+from ...domain.ports.access import AuditLog, TokenStore
 from ...domain.profiles.rules import RuleBook
 from ...domain.usecases.access.tokens import ListTokens, MakeToken, RevokeToken
 from ..settings.profiles import read_rules
 from ..settings.server import StorageSettings
 from ..starting import check_is_there
-from .server import audit_file, is_memory
+from .beside.kept import is_in_tables, is_memory, tables_of, token_rows
+from .server import audit_file
+
+
+def _nothing_to_close() -> None:
+    """Files are closed after each use."""
 
 
 @frozen
@@ -35,25 +42,44 @@ class Tokens:
     all: ListTokens
     revoke: RevokeToken
     audit: AuditLog
+    close: Callable[[], None] = _nothing_to_close
 
 
 def open_tokens(settings: StorageSettings) -> Tokens:
     """
-    The tokens of the data directory.
+    The tokens of the server with these *settings*. The caller closes them.
 
     Raises:
-        InvalidSetting: the store is memory, which ends with its process, and so do its tokens.
+        InvalidSetting: the store is memory, which ends with its process, and so do its tokens; or the tokens of the
+            data directory are not in the catalog yet.
+        BackendUnavailable: the catalog that should have them cannot be opened.
     """
     if is_memory(settings):
         raise InvalidSetting("store", "a server over memory has no tokens and no audit log; give it a data directory")
-    token_store, audit = FileTokenStore(settings.data), audit_file(settings)
-    clock = SystemClock()
-    return Tokens(
-        MakeToken(token_store, clock, secrets.token_bytes, audit),
-        ListTokens(token_store),
-        RevokeToken(token_store, clock, audit),
-        audit,
-    )
+    with ExitStack() as opened:
+        token_store, audit = opened.enter_context(_tokens_beside(settings)), audit_file(settings)
+        clock = SystemClock()
+        return Tokens(
+            MakeToken(token_store, clock, secrets.token_bytes, audit),
+            ListTokens(token_store),
+            RevokeToken(token_store, clock, audit),
+            audit,
+            opened.pop_all().close,
+        )
+
+
+@contextmanager
+def _tokens_beside(settings: StorageSettings) -> Iterator[TokenStore]:
+    files = FileTokenStore(settings.data)
+    if not is_in_tables(settings):
+        yield files
+        return
+    if files.is_there:
+        detail = f"{settings.data / TOKENS} is not in it yet; the next start of the server takes these tokens over"
+        raise InvalidSetting("catalog", detail)
+    SqlCatalog.open(settings.catalog or "").close()  # makes the tables if this is before the first start
+    with tables_of(settings) as tables:
+        yield token_rows(settings, tables)
 
 
 def rules_in(file: Path, *, must_exist: bool) -> RuleBook:

@@ -24,13 +24,11 @@ from ...adapters.filesystem.clock_notes import FileClockNotes
 from ...adapters.filesystem.data_directory import AUDIT_KEY, RULES, FileBallast
 from ...adapters.filesystem.scratch import ScratchFiles
 from ...adapters.filesystem.seek_indexes import MemorySeekIndexes, SeekFolder
-from ...adapters.filesystem.tokens import FileTokenStore
 from ...adapters.filesystem.upload_sessions import FilesystemUploadSessions
 from ...adapters.memory.audit_log import MemoryAuditLog
 from ...adapters.memory.catalog import MemoryCatalog
 from ...adapters.memory.member_records import MemoryMemberRecords
 from ...adapters.memory.store import MemoryArchiveStore
-from ...adapters.memory.tokens import MemoryTokenStore
 from ...adapters.memory.upkeep.evidence_log import MemoryEvidenceLog
 from ...adapters.memory.upload_sessions import MemoryUploadSessions
 from ...adapters.process.background import ThreadBudget
@@ -45,7 +43,7 @@ from ...adapters.targz.inspector import InspectionLimits, NoInspector, TargzInsp
 from ...adapters.targz.seek_index import SeekIndexes
 from ...adapters.targz.unpacker import TargzUnpacker
 from ...domain.errors.settings import InvalidSetting
-from ...domain.ports.access import AuditLog, TokenStore
+from ...domain.ports.access import AuditLog
 from ...domain.ports.inspection import Inspector
 from ...domain.ports.members import MemberRecords
 from ...domain.ports.scratch import Scratch
@@ -62,6 +60,7 @@ from ..logs import Log
 from ..settings.profiles import read_rules
 from ..settings.server import StorageSettings
 from ..starting import starting
+from .beside.kept import is_memory, token_store_of
 from .buckets import bucket_address
 from .jobs import drill_plan, job_plan, scrub_plan, zone_of
 from .notices import AlertingNotices, NoticeWiring, channels_of, heartbeat_of, notice_settings
@@ -134,7 +133,7 @@ def open_tarkeep(settings: StorageSettings) -> Iterator[Tarkeep]:
             max_unpacked_bytes=settings.max_unpacked_bytes if settings.validate == "full" else None,
             max_adopted=settings.max_adopted_archives,
             max_tree_bytes=settings.max_tree_bytes,
-            token_store=_gatekeeper(settings),
+            token_store=opened.enter_context(token_store_of(settings)),
             scratch=kept.scratch,
             audit=_audit(settings, clock),
             evidence=evidence,
@@ -165,19 +164,6 @@ def _load_notices(notices: NoticeWiring, settings: StorageSettings, clock: Clock
     told = notice_settings(settings, zone_of(settings.job_time_zone))
     notices.use(told.plan, channels_of(told, clock))
     return len(told.channels)
-
-
-def is_memory(settings: StorageSettings) -> bool:
-    return settings.store is not None and settings.store.startswith("memory:")
-
-
-def _gatekeeper(settings: StorageSettings) -> TokenStore:
-    if is_memory(settings):
-        return MemoryTokenStore()
-    token_store = FileTokenStore(settings.data)
-    with starting(settings.data):
-        token_store.note_tokens()
-    return token_store
 
 
 def _audit(settings: StorageSettings, clock: Clock) -> AuditLog:

@@ -112,7 +112,11 @@ def _tokens(storage: StorageSettings | None, *, may_be_new: bool = False) -> Ite
     if not may_be_new:
         check_data_directory(storage)
     with starting(storage.data):
-        yield open_tokens(storage)
+        tokens = open_tokens(storage)
+        try:
+            yield tokens
+        finally:
+            tokens.close()
 
 
 def _show_token(tokens: Tokens, made: MadeToken, output: Output) -> None:

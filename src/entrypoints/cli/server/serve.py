@@ -43,7 +43,8 @@ def serve(*, storage: StorageSettings | None = None, server: ServerSettings | No
     """
     from ...http.server import serve as serve_http
     from ...starting import starting
-    from ...wiring.server import is_memory, open_tarkeep
+    from ...wiring.beside.kept import is_memory
+    from ...wiring.server import open_tarkeep
 
     storage = storage or StorageSettings()
     _begin(storage)

@@ -11,7 +11,8 @@ from ....adapters.process.upkeep.openssl_signature import SigningKey
 from ....domain.errors.settings import InvalidSetting
 from ....domain.usecases.keeping.evidence import CheckEvidence, ShowEvidence
 from ...settings.server import StorageSettings
-from ..server import evidence_files, is_memory
+from ..beside.kept import is_memory
+from ..server import evidence_files
 
 
 @frozen

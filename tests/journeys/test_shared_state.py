@@ -1,0 +1,96 @@
+"""Two servers with one catalog in PostgreSQL: what one of them knows of tokens and writes, the other knows, too."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.support.postgres import Postgres
+from tests.support.server import LiveServer, live_server
+
+_PATIENCE_SECONDS = 60
+PLACE = "/api/v1/archives"
+
+
+@pytest.fixture
+def catalog(postgres: Postgres) -> Iterator[str]:
+    with postgres.database() as url:
+        yield url
+
+
+def tarkeep(data: Path, catalog: str | None, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run a command on the host of the server over *data*."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("TARKEEP_")}
+    more = {} if catalog is None else {"TARKEEP_CATALOG": catalog}
+    return subprocess.run(
+        [sys.executable, "-m", "tarkeep", *words],
+        env={**clean, **more, "TARKEEP_DATA": str(data)},
+        cwd=data.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def answered(server: LiveServer, token: str | None) -> int:
+    with server.client() as client:
+        return client.get(PLACE, headers={} if token is None else {"Authorization": f"Bearer {token}"}).status_code
+
+
+def until(is_so: Callable[[], bool]) -> None:
+    end = time.monotonic() + _PATIENCE_SECONDS
+    while not is_so():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def made(data: Path, catalog: str | None) -> str:
+    """A new token that may list."""
+    done = tarkeep(data, catalog, "token", "create", "--scope", "list", "--profile", "*")
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_tokens_are_those_of_all_servers(tmp_path: Path, catalog: str) -> None:
+    """A token that was made or revoked on one host counts on all; what a data directory had comes in at its start."""
+    older = made(tmp_path / "one", None)
+    early = tarkeep(tmp_path / "one", catalog, "token", "list")
+    assert (early.returncode, early.stdout) == (2, "")
+    assert "the next start of the server takes these tokens over" in early.stderr
+    with ExitStack() as opened:
+        one, two = (
+            opened.enter_context(live_server(tmp_path / name, environment={"TARKEEP_CATALOG": catalog}))
+            for name in ("one", "two")
+        )
+        assert [answered(server, older) for server in (one, two)] == [200, 200]
+        assert [answered(server, None) for server in (one, two)] == [401, 401]
+        newer = made(tmp_path / "two", catalog)
+        until(lambda: [answered(server, newer) for server in (one, two)] == [200, 200])
+        listed = tarkeep(tmp_path / "one", catalog, "token", "list", "--json").stdout.splitlines()
+        assert [json.loads(line)["valid"] for line in listed] == [True, True]
+
+        assert tarkeep(tmp_path / "one", catalog, "token", "revoke", older).returncode == 0
+        until(lambda: [answered(server, older) for server in (one, two)] == [401, 401])
+        assert [answered(server, newer) for server in (one, two)] == [200, 200]
+    assert not (tmp_path / "one" / "tokens.json").exists()
+    assert (tmp_path / "one" / "tokens.moved.json").exists()
+
+
+def test_a_lost_database_opens_no_server(tmp_path: Path, catalog: str, postgres: Postgres) -> None:
+    """A new and empty one in its place admits nobody, since the data directory knows that there were tokens."""
+    with live_server(tmp_path / "one", environment={"TARKEEP_CATALOG": catalog}) as server:
+        token = made(tmp_path / "one", catalog)
+        until(lambda: answered(server, token) == 200)
+    with postgres.database() as empty:
+        done = tarkeep(tmp_path / "one", empty, "token", "list")
+    assert done.returncode != 0
+    assert "there were some" in done.stderr
