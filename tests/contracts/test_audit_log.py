@@ -8,6 +8,7 @@ import json
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,11 @@ import pytest
 from attrs import evolve
 
 from tarkeep.adapters.filesystem.audit_log import FileAuditLog
+from tarkeep.adapters.filesystem.chained.audit_key import AuditKeyFile
 from tarkeep.adapters.memory.audit_log import MemoryAuditLog
+from tarkeep.adapters.sql.catalog import SqlCatalog
+from tarkeep.adapters.sql.shared.audit_rows import SqlAuditLog
+from tarkeep.adapters.sql.shared.tables import SharedTables
 from tarkeep.domain.access.audit import KEYED, key_name
 from tarkeep.domain.access.chain import FIRST, line_digest
 from tarkeep.domain.errors.capacity import BackendUnavailable
@@ -34,6 +39,22 @@ class TestFileAuditLog(AuditLogContract):
     @pytest.fixture
     def another(self, tmp_path: Path) -> Callable[[], AuditLog]:
         return lambda: FileAuditLog(tmp_path)
+
+
+class TestSqlAuditLog(AuditLogContract):
+    """All servers have one key, which was made before."""
+
+    @pytest.fixture
+    def another(self, catalog_url: str, tmp_path: Path) -> Iterator[Callable[[], AuditLog]]:
+        SqlCatalog.open(catalog_url).close()
+        key = AuditKeyFile(tmp_path / "audit.key", tmp_path)
+        key.make(lambda _key: None)
+        with ExitStack() as opened:
+
+            def open_another() -> AuditLog:
+                return SqlAuditLog(opened.enter_context(closing(SharedTables.open(catalog_url, busy_seconds=60))), key)
+
+            yield open_another
 
 
 @pytest.fixture

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -11,6 +12,9 @@ import pytest
 
 from tarkeep.adapters.filesystem.chained.evidence_log import FileEvidenceLog
 from tarkeep.adapters.memory.upkeep.evidence_log import MemoryEvidenceLog
+from tarkeep.adapters.sql.catalog import SqlCatalog
+from tarkeep.adapters.sql.shared.evidence_rows import SqlEvidenceLog
+from tarkeep.adapters.sql.shared.tables import SharedTables
 from tarkeep.domain.evidence.entry import EvidencePlace, entry_of
 from tarkeep.domain.ports.upkeep.evidence import EvidenceLog
 from tests.contracts.evidence_log import DECEMBER, NOVEMBER, EvidenceLogContract, check, entry
@@ -27,6 +31,18 @@ class TestFileEvidenceLog(EvidenceLogContract):
     @pytest.fixture
     def another(self, tmp_path: Path) -> Callable[[], EvidenceLog]:
         return lambda: FileEvidenceLog(tmp_path)
+
+
+class TestSqlEvidenceLog(EvidenceLogContract):
+    @pytest.fixture
+    def another(self, catalog_url: str) -> Iterator[Callable[[], EvidenceLog]]:
+        SqlCatalog.open(catalog_url).close()
+        with ExitStack() as opened:
+
+            def open_another() -> EvidenceLog:
+                return SqlEvidenceLog(opened.enter_context(closing(SharedTables.open(catalog_url, busy_seconds=60))))
+
+            yield open_another
 
 
 @pytest.fixture

@@ -65,12 +65,13 @@ def test_tokens_are_those_of_all_servers(tmp_path: Path, catalog: str) -> None:
     older = made(tmp_path / "one", None)
     early = tarkeep(tmp_path / "one", catalog, "token", "list")
     assert (early.returncode, early.stdout) == (2, "")
-    assert "the next start of the server takes these tokens over" in early.stderr
+    assert "the next start of the server takes it over" in early.stderr
     with ExitStack() as opened:
-        one, two = (
-            opened.enter_context(live_server(tmp_path / name, environment={"TARKEEP_CATALOG": catalog}))
-            for name in ("one", "two")
-        )
+        one = opened.enter_context(live_server(tmp_path / "one", environment={"TARKEEP_CATALOG": catalog}))
+        (tmp_path / "two").mkdir(mode=0o700)
+        (tmp_path / "two" / "audit.key").write_bytes((tmp_path / "one" / "audit.key").read_bytes())
+        (tmp_path / "two" / "audit.key").chmod(0o600)
+        two = opened.enter_context(live_server(tmp_path / "two", environment={"TARKEEP_CATALOG": catalog}))
         assert [answered(server, older) for server in (one, two)] == [200, 200]
         assert [answered(server, None) for server in (one, two)] == [401, 401]
         newer = made(tmp_path / "two", catalog)
@@ -94,3 +95,24 @@ def test_a_lost_database_opens_no_server(tmp_path: Path, catalog: str, postgres:
         done = tarkeep(tmp_path / "one", empty, "token", "list")
     assert done.returncode != 0
     assert "there were some" in done.stderr
+
+
+def test_what_both_did_is_in_one_log(tmp_path: Path, catalog: str) -> None:
+    """It begins with what the first one's data directory had; a server without its key does not start."""
+    older = made(tmp_path / "one", None)
+    head = tarkeep(tmp_path / "one", None, "audit", "head").stdout.strip()
+    environment = {"TARKEEP_CATALOG": catalog}
+    with live_server(tmp_path / "one", environment=environment) as one:
+        assert tarkeep(tmp_path / "one", catalog, "token", "revoke", older).returncode == 0
+        with pytest.raises(AssertionError, match="does not have its key; copy it from a server that has it"):
+            live_server(tmp_path / "two", environment=environment).__enter__()
+        (tmp_path / "two" / "audit.key").write_bytes((tmp_path / "one" / "audit.key").read_bytes())
+        (tmp_path / "two" / "audit.key").chmod(0o600)
+        with live_server(tmp_path / "two", environment=environment) as two:
+            token = made(tmp_path / "two", catalog)
+            until(lambda: [answered(server, token) for server in (one, two)] == [200, 200])
+            told = json.loads(tarkeep(tmp_path / "two", catalog, "audit", "verify", "--head", head, "--json").stdout)
+    assert (told["whole"], told["lines"], told["kept_head_line"]) == (True, 3, 1)
+    assert told["head"] == tarkeep(tmp_path / "one", catalog, "audit", "head").stdout.strip()
+    assert (tmp_path / "one" / "audit.moved.log").exists()
+    assert tarkeep(tmp_path / "one", catalog, "evidence", "verify").returncode == 0

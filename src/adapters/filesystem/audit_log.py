@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from functools import partial
@@ -42,7 +42,7 @@ from ..process.shared_syncs import SharedSyncs
 from .chained.audit_key import AuditKeyFile
 from .chained.lines import end_torn_line, last_line, locked, write_line
 from .data_directory import AUDIT, AUDIT_KEY
-from .durable_file import fsync_directory, give_to_owner
+from .durable_file import fsync_directory, give_to_owner, set_aside
 
 
 @define(eq=False)
@@ -113,6 +113,27 @@ class FileAuditLog:
                 if stop >= 0:  # else it is being written, or torn: the next one that is added ends it
                     yield lines[start:stop]
                 end = start
+
+    @property
+    def is_there(self) -> bool:
+        """Whether there is a log with lines."""
+        with translated(), suppress(FileNotFoundError):
+            return (self.folder / AUDIT).stat().st_size > 0
+        return False
+
+    def give_away(self, take: Callable[[Iterable[bytes]], bool]) -> bool:
+        """
+        Let *take* keep the lines elsewhere; if it did, the file has another name then. Whether there is none left.
+
+        If a crash cuts it off, *take* gets the same lines again.
+        """
+        if not self.is_there:
+            return True
+        with self._opened() as log, self._lock, locked(log), (self.folder / AUDIT).open("rb") as lines:
+            if not take(line.removesuffix(b"\n") for line in lines):
+                return False
+            set_aside(self.folder / AUDIT)
+        return True
 
     @contextmanager
     def _mapped(self) -> Iterator[mmap | None]:

@@ -59,7 +59,16 @@ NOTIFY = "notify.toml"
 _NOT_FOREIGN = frozenset(
     {
         *(LOCK, MARKER + ".part", TOKENS, TOKENS + ".part", TOKENS_LOCK),
-        *(AUDIT, AUDIT_KEY, AUDIT_KEY + ".new", AUDIT_KEY + ".new.part", RULES, NOTIFY, "lost+found"),
+        *(
+            AUDIT,
+            AUDIT_KEY,
+            AUDIT_KEY + ".new",
+            AUDIT_KEY + ".new.part",
+            AUDIT_KEY + ".lock",
+            RULES,
+            NOTIFY,
+            "lost+found",
+        ),
     }
 )
 

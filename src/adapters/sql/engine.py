@@ -53,7 +53,6 @@ __all__ = [
     "connect",
     "excluding",
     "has",
-    "excluding_some",
     "is_one_of",
     "is_one_of_identities",
     "meaning",
@@ -186,19 +185,14 @@ def connect(url: str, busy_seconds: float) -> Engine:
     raise InvalidSetting("catalog", "must start with sqlite:/// or postgresql://")
 
 
-def excluding(dialect: str, busy_seconds: float) -> str:
-    """The statement that begins a transaction without other writers, having waited for them *busy_seconds* at most."""
+def excluding(dialect: str, busy_seconds: float, lock: int = 8386654245126367598) -> str:
+    """
+    The statement that begins a transaction without other writers, having waited for them *busy_seconds* at most.
+
+    Those are the ones that give the same *lock*, in SQLite all.
+    """
     if dialect == "sqlite":  # which waits as its connection says
         return "BEGIN IMMEDIATE"  # one that reads first and then writes cannot wait for the lock, it fails at once
-    return _locking(busy_seconds, 8386654245126367598)
-
-
-def excluding_some(dialect: str, busy_seconds: float, lock: int) -> str:
-    """Likewise, without other writers that give the same *lock*, a number of the caller's; in SQLite without any."""
-    return "BEGIN IMMEDIATE" if dialect == "sqlite" else _locking(busy_seconds, lock)
-
-
-def _locking(busy_seconds: float, lock: int) -> str:
     timeout = f"SET LOCAL lock_timeout = {max(round(busy_seconds * 1000), 1)}"
     return f"BEGIN; {timeout}; SELECT pg_advisory_xact_lock({lock})"
 

@@ -32,7 +32,7 @@ from sqlalchemy import (
 
 from ...domain.errors.settings import FormatUnknown
 
-HEAD = "0022"
+HEAD = "0023"
 """The newest revision among the migrations."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -389,6 +389,38 @@ versions = Table(
     Column("version", BigInteger, nullable=False),
 )
 """How often something was changed that servers keep in memory, so that they notice it."""
+
+audit = Table(
+    "audit",
+    METADATA,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),  # without a gap
+    Column("line", LargeBinary, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("about", BigInteger),
+    Column("told", BigInteger),
+)
+"""
+The lines of the audit log, see `shared.audit_rows`. `FORGET_EVERYTHING` leaves them, too.
+
+By hashes of what it is about, and of its result, a line is found. A torn one has none.
+"""
+
+Index("audit_by_digest", audit.c.digest)
+Index("audit_about", audit.c.about, audit.c.number)
+Index("audit_told", audit.c.told)
+
+evidence = Table(
+    "evidence",
+    METADATA,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),  # without a gap
+    Column("line", LargeBinary, nullable=False),
+    Column("month", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+)
+"""The lines of the evidence, see `shared.evidence_rows`. `FORGET_EVERYTHING` leaves them, too."""
+
+Index("evidence_of_month", evidence.c.month, evidence.c.number)
+Index("evidence_by_digest", evidence.c.digest)
 
 totals = Table(
     "totals",

@@ -103,6 +103,12 @@ def goes_on_with(line: bytes, key: bytes) -> bool:
     return told is not None and told.get("result") == f"{KEYED} {key_name(key)}" and _is_sealed(line, key)
 
 
+def seal_fits(line: bytes, key: bytes) -> bool | None:
+    """Whether the seal of *line* is one with *key*; None if it has none, or is torn."""
+    told = told_in(line)
+    return None if told is None or "mac" not in told else _is_sealed(line, key)
+
+
 def told_as(result: str) -> bytes:
     """The bytes that a line with *result* contains, and no other line: quotes in text from outside are escaped."""
     return b'"result": ' + json.dumps(result).encode()

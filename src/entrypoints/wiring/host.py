@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from datetime import tzinfo
 from pathlib import Path
 
@@ -13,21 +13,18 @@ from attrs import frozen
 from ...adapters.cron_lines import CronsimLines
 from ...adapters.filesystem.data_directory import AUDIT, TOKENS
 from ...adapters.filesystem.marker import MARKER
-from ...adapters.filesystem.tokens import FileTokenStore
 from ...adapters.local.legacy_folder import LegacyFolder
 from ...adapters.process import openssl_certificate
 from ...adapters.process.clock_and_ids import SystemClock
 from ...adapters.process.openssl_certificate import MadeCertificate
-from ...adapters.sql.catalog import SqlCatalog
 from ...domain.errors.settings import InvalidSetting
-from ...domain.ports.access import AuditLog, TokenStore
+from ...domain.ports.access import AuditLog
 from ...domain.profiles.rules import RuleBook
 from ...domain.usecases.access.tokens import ListTokens, MakeToken, RevokeToken
 from ..settings.profiles import read_rules
 from ..settings.server import StorageSettings
 from ..starting import check_is_there
-from .beside.kept import is_in_tables, is_memory, tables_of, token_rows
-from .server import audit_file
+from .beside.kept import is_memory, kept_beside_on_host
 
 
 def _nothing_to_close() -> None:
@@ -50,14 +47,15 @@ def open_tokens(settings: StorageSettings) -> Tokens:
     The tokens of the server with these *settings*. The caller closes them.
 
     Raises:
-        InvalidSetting: the store is memory, which ends with its process, and so do its tokens; or the tokens of the
-            data directory are not in the catalog yet.
+        InvalidSetting: the store is memory, which ends with its process, and so do its tokens; or what the
+            data directory has of them is not in the catalog yet.
         BackendUnavailable: the catalog that should have them cannot be opened.
     """
     if is_memory(settings):
         raise InvalidSetting("store", "a server over memory has no tokens and no audit log; give it a data directory")
     with ExitStack() as opened:
-        token_store, audit = opened.enter_context(_tokens_beside(settings)), audit_file(settings)
+        beside = opened.enter_context(kept_beside_on_host(settings))
+        token_store, audit = beside.token_store, beside.audit
         clock = SystemClock()
         return Tokens(
             MakeToken(token_store, clock, secrets.token_bytes, audit),
@@ -66,20 +64,6 @@ def open_tokens(settings: StorageSettings) -> Tokens:
             audit,
             opened.pop_all().close,
         )
-
-
-@contextmanager
-def _tokens_beside(settings: StorageSettings) -> Iterator[TokenStore]:
-    files = FileTokenStore(settings.data)
-    if not is_in_tables(settings):
-        yield files
-        return
-    if files.is_there:
-        detail = f"{settings.data / TOKENS} is not in it yet; the next start of the server takes these tokens over"
-        raise InvalidSetting("catalog", detail)
-    SqlCatalog.open(settings.catalog or "").close()  # makes the tables if this is before the first start
-    with tables_of(settings) as tables:
-        yield token_rows(settings, tables)
 
 
 def rules_in(file: Path, *, must_exist: bool) -> RuleBook:

@@ -18,18 +18,14 @@ from attrs import evolve, frozen
 from ...adapters.cron_lines import CronsimLines
 from ...adapters.filesystem.archive_store import FilesystemArchiveStore
 from ...adapters.filesystem.archive_sums import MemorySums, SumsFolder
-from ...adapters.filesystem.audit_log import FileAuditLog
-from ...adapters.filesystem.chained.evidence_log import FileEvidenceLog
 from ...adapters.filesystem.clock_notes import FileClockNotes
-from ...adapters.filesystem.data_directory import AUDIT_KEY, RULES, FileBallast
+from ...adapters.filesystem.data_directory import RULES, FileBallast
 from ...adapters.filesystem.scratch import ScratchFiles
 from ...adapters.filesystem.seek_indexes import MemorySeekIndexes, SeekFolder
 from ...adapters.filesystem.upload_sessions import FilesystemUploadSessions
-from ...adapters.memory.audit_log import MemoryAuditLog
 from ...adapters.memory.catalog import MemoryCatalog
 from ...adapters.memory.member_records import MemoryMemberRecords
 from ...adapters.memory.store import MemoryArchiveStore
-from ...adapters.memory.upkeep.evidence_log import MemoryEvidenceLog
 from ...adapters.memory.upload_sessions import MemoryUploadSessions
 from ...adapters.process.background import ThreadBudget
 from ...adapters.process.clock_and_ids import RandomIds, SystemClock
@@ -43,14 +39,12 @@ from ...adapters.targz.inspector import InspectionLimits, NoInspector, TargzInsp
 from ...adapters.targz.seek_index import SeekIndexes
 from ...adapters.targz.unpacker import TargzUnpacker
 from ...domain.errors.settings import InvalidSetting
-from ...domain.ports.access import AuditLog
 from ...domain.ports.inspection import Inspector
 from ...domain.ports.members import MemberRecords
 from ...domain.ports.scratch import Scratch
 from ...domain.ports.store import ArchiveStore
 from ...domain.ports.sums import ArchiveSums
 from ...domain.ports.system import Clock, IdSource
-from ...domain.ports.upkeep.evidence import EvidenceLog
 from ...domain.ports.uploads import UploadSessions
 from ...domain.profiles.capacity import Reserve
 from ...domain.profiles.rules import CurrentRules, RuleBook
@@ -60,7 +54,7 @@ from ..logs import Log
 from ..settings.profiles import read_rules
 from ..settings.server import StorageSettings
 from ..starting import starting
-from .beside.kept import is_memory, token_store_of
+from .beside.kept import is_memory, kept_beside
 from .buckets import bucket_address
 from .jobs import drill_plan, job_plan, scrub_plan, zone_of
 from .notices import AlertingNotices, NoticeWiring, channels_of, heartbeat_of, notice_settings
@@ -91,8 +85,8 @@ def open_tarkeep(settings: StorageSettings) -> Iterator[Tarkeep]:
         notices = NoticeWiring(catalog.notices, heartbeat=heartbeat_of(settings))
         _load_notices(notices, settings, clock)
         raise_event = RaiseEvent(notices.table, clock, ids, notices.in_use)
-        evidence = _evidence(settings)
-        notifier = AlertingNotices(Log("tarkeep.store"), raise_event, evidence, clock)
+        beside = opened.enter_context(kept_beside(settings, clock))
+        notifier = AlertingNotices(Log("tarkeep.store"), raise_event, beside.evidence, clock)
         read = reading(kept.store, catalog, hasher, kept.sums, notifier)
         unpacker = opened.enter_context(closing(TargzUnpacker(partial(read, sums_first=True), kept.indexes)))
         looking = _inspector(settings, budget)
@@ -133,10 +127,10 @@ def open_tarkeep(settings: StorageSettings) -> Iterator[Tarkeep]:
             max_unpacked_bytes=settings.max_unpacked_bytes if settings.validate == "full" else None,
             max_adopted=settings.max_adopted_archives,
             max_tree_bytes=settings.max_tree_bytes,
-            token_store=opened.enter_context(token_store_of(settings)),
+            token_store=beside.token_store,
             scratch=kept.scratch,
-            audit=_audit(settings, clock),
-            evidence=evidence,
+            audit=beside.audit,
+            evidence=beside.evidence,
             ballast=None if is_memory(settings) else FileBallast(settings.data),
             clock_notes=None if is_memory(settings) else FileClockNotes(settings.data),
             job_plan=job_plan(settings, catalog.jobs, kept.id),
@@ -164,27 +158,6 @@ def _load_notices(notices: NoticeWiring, settings: StorageSettings, clock: Clock
     told = notice_settings(settings, zone_of(settings.job_time_zone))
     notices.use(told.plan, channels_of(told, clock))
     return len(told.channels)
-
-
-def _audit(settings: StorageSettings, clock: Clock) -> AuditLog:
-    if is_memory(settings):
-        return MemoryAuditLog()
-    log = audit_file(settings)
-    with starting(log.key_file, "audit_key"):
-        log.begin(clock.now())
-    return log
-
-
-def _evidence(settings: StorageSettings) -> EvidenceLog:
-    return MemoryEvidenceLog() if is_memory(settings) else evidence_files(settings)
-
-
-def evidence_files(settings: StorageSettings) -> FileEvidenceLog:
-    return FileEvidenceLog(settings.data)
-
-
-def audit_file(settings: StorageSettings) -> FileAuditLog:
-    return FileAuditLog(settings.data, settings.audit_key or settings.data / AUDIT_KEY)
 
 
 @frozen

@@ -13,18 +13,20 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from attrs import frozen
 
 from ....domain.access.audit import KEY_BYTES
 from ....domain.errors.capacity import BackendUnavailable
-from ..durable_file import fsync_directory, replace_file
+from ..durable_file import fsync_directory, held, replace_file
 
 _LOG = logging.getLogger("tarkeep.audit")
 _ROOT = 0
 _NEW = ".new"  # suffix of a key that is being made
+_LOCK = ".lock"
 _KEY = re.compile(rb"[0-9a-f]{%d}" % (2 * KEY_BYTES))
 
 
@@ -39,6 +41,16 @@ class AuditKeyFile:
         """The key; None if there is no file. Raises BackendUnavailable."""
         return _read(self.file)
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep others on this host out that might make the key, too, where the log itself is not there to be locked."""
+        with held(self.file.with_name(self.file.name + _LOCK)):
+            yield
+
+    def pending(self) -> bytes | None:
+        """The key whose making was cut off; None if none was. Raises BackendUnavailable."""
+        return _read(self._new)
+
     def make(self, announce: Callable[[bytes], None]) -> bytes:
         """
         A new key, or the one whose making was cut off. *announce* makes durable what a log says of it.
@@ -46,13 +58,12 @@ class AuditKeyFile:
         Raises:
             OSError: it cannot be made.
         """
-        new = self.file.with_name(self.file.name + _NEW)
-        key = _read(new)
+        key = self.pending()
         if key is None:
             key = secrets.token_bytes(KEY_BYTES)
-            replace_file(new, key.hex().encode() + b"\n")
+            replace_file(self._new, key.hex().encode() + b"\n")
         announce(key)
-        new.rename(self.file)
+        self._new.rename(self.file)
         fsync_directory(self.file.parent)
         return key
 
@@ -72,6 +83,10 @@ class AuditKeyFile:
                 mode,
                 self.file,
             )
+
+    @property
+    def _new(self) -> Path:
+        return self.file.with_name(self.file.name + _NEW)
 
 
 def _read(file: Path) -> bytes | None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from ....domain.access.chain import FIRST, line_digest
 from ....domain.evidence.entry import EvidenceEntry, check_month, line_of, month_of
 from ...process.os_errors import translated
 from ..data_directory import EVIDENCE
-from ..durable_file import fsync_directory, give_to_owner
+from ..durable_file import fsync_directory, give_to_owner, set_aside
 from .lines import end_torn_line, last_line, locked, write_line
 
 _FILE = re.compile(r"([0-9]{4}-(?:0[1-9]|1[0-2]))\.jsonl")
@@ -84,6 +84,21 @@ class FileEvidenceLog:
                     if left < 0:
                         return
                     yield line.removesuffix(b"\n")
+
+    def give_away(self, take: Callable[[Iterable[tuple[str, Iterable[bytes]]]], bool]) -> bool:
+        """
+        Let *take* keep the lines of each month elsewhere; if it did, the folder has another name then. Whether there
+        is none left.
+
+        If a crash cuts it off, *take* gets the same lines again.
+        """
+        with self._lock, translated(writing=True):
+            months = self.months()
+            if months:
+                if not take((month, self.read(month)) for month in months):
+                    return False
+                set_aside(self.folder)
+        return True
 
     def _file(self, month: str) -> Path:
         return self.folder / f"{month}.jsonl"

@@ -8,7 +8,7 @@ a million entries is replaced, and commands on a server's host use the tables wi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from enum import Enum
 from typing import TypeVar
 
@@ -16,7 +16,7 @@ from attrs import define, field
 from sqlalchemy import Engine, Executable, bindparam, select, update
 
 from ....domain.errors.capacity import BackendUnavailable
-from ..engine import Writer, connect, excluding_some, read, translated
+from ..engine import Writer, connect, excluding, read, translated
 from ..rows import Rows, Values
 from ..schema import versions
 from ..shared_transactions import SharedTransactions
@@ -28,7 +28,10 @@ _Result = TypeVar("_Result")
 class Exclusion(Enum):
     """What one writer at a time changes, by the number of its lock in the database."""
 
-    TOKENS = 5_718_020_318_114_021_861
+    # the smaller tables together
+    SETTINGS = 5_718_020_318_114_021_861
+    AUDIT = 5_718_020_318_114_021_862
+    EVIDENCE = 5_718_020_318_114_021_863
 
 
 @define(eq=False)
@@ -38,16 +41,17 @@ class SharedTables:
     engine: Engine
     busy_seconds: float
     _statements: Statements = field(init=False)
-    _writers: dict[Exclusion, tuple[Writer, SharedTransactions[Transaction]]] = field(init=False)
+    _opened: list[Writer] = field(factory=list, init=False)
+    _settings: SharedTransactions[Transaction] = field(init=False)
     _is_closed: bool = field(default=False, init=False)
 
     @_statements.default
     def _for_its_dialect(self) -> Statements:
         return Statements(self.engine.dialect)
 
-    @_writers.default
-    def _one_for_each(self) -> dict[Exclusion, tuple[Writer, SharedTransactions[Transaction]]]:
-        return {exclusion: self._made(exclusion) for exclusion in Exclusion}
+    @_settings.default
+    def _of_its_own(self) -> SharedTransactions[Transaction]:
+        return SharedTransactions(self.beginning(Exclusion.SETTINGS), self.busy_seconds)
 
     @classmethod
     def open(cls, url: str, *, busy_seconds: float = 5.0) -> SharedTables:
@@ -67,29 +71,31 @@ class SharedTables:
         with translated(self.engine):
             return read(self.engine, lambda connection: self._statements.run(connection, statement, values).fetchall())
 
-    def write(self, exclusion: Exclusion, work: Callable[[Transaction], _Result]) -> _Result:
+    def write(self, work: Callable[[Transaction], _Result]) -> _Result:
         """The result of *work*, durably committed; it may run twice, see `SharedTransactions.together`."""
         self._check_open()
         with translated(self.engine):
-            return self._writers[exclusion][1].together(work)
+            return self._settings.together(work)
+
+    def beginning(self, exclusion: Exclusion) -> Callable[[], AbstractContextManager[Transaction]]:
+        """What begins a transaction that excludes others of that kind, on a connection of its own, one at a time."""
+        writer = Writer(self.engine, excluding(self.engine.dialect.name, self.busy_seconds, exclusion.value))
+        self._opened.append(writer)
+
+        @contextmanager
+        def transaction() -> Iterator[Transaction]:
+            self._check_open()
+            with writer.transaction() as connection:
+                yield Transaction(connection, self._statements)
+
+        return transaction
 
     def close(self) -> None:
         """End all connections. Idempotent."""
         self._is_closed = True
-        for writer, _ in self._writers.values():
+        for writer in self._opened:
             writer.close()
         self.engine.dispose()
-
-    def _made(self, exclusion: Exclusion) -> tuple[Writer, SharedTransactions[Transaction]]:
-        begin = excluding_some(self.engine.dialect.name, self.busy_seconds, exclusion.value)
-        writer = Writer(self.engine, begin)
-
-        @contextmanager
-        def transaction() -> Iterator[Transaction]:
-            with writer.transaction() as connection:
-                yield Transaction(connection, self._statements)
-
-        return writer, SharedTransactions(transaction, self.busy_seconds)
 
     def _check_open(self) -> None:
         if self._is_closed:

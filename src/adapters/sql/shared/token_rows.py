@@ -32,7 +32,7 @@ from ...token_records import record_of, sum_of, token_of
 from ..rows import Values, as_written, microseconds, time_of
 from ..schema import token_uses, tokens
 from ..statements import Transaction
-from .tables import Exclusion, SharedTables, changed, version_of
+from .tables import SharedTables, changed, version_of
 
 _Result = TypeVar("_Result")
 
@@ -157,11 +157,11 @@ class SqlTokenStore:
                 elif known[0][0] < used_us:
                     transaction.run(_LATER_USE, {"of": id, "used_us": used_us})
 
-        self.tables.write(Exclusion.TOKENS, enter)
+        self.tables.write(enter)
 
     def _change(self, work: Callable[[Transaction], _Result]) -> _Result:
         self._note()
-        result = self.tables.write(Exclusion.TOKENS, work)
+        result = self.tables.write(work)
         with self._lock:
             self._look = None  # what it found is older than this change
         return result

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from attrs import frozen
@@ -11,8 +13,7 @@ from ....adapters.process.upkeep.openssl_signature import SigningKey
 from ....domain.errors.settings import InvalidSetting
 from ....domain.usecases.keeping.evidence import CheckEvidence, ShowEvidence
 from ...settings.server import StorageSettings
-from ..beside.kept import is_memory
-from ..server import evidence_files
+from ..beside.kept import is_memory, kept_beside_on_host
 
 
 @frozen
@@ -23,17 +24,20 @@ class EvidenceOnHost:
     check: CheckEvidence
 
 
-def open_evidence(settings: StorageSettings) -> EvidenceOnHost:
+@contextmanager
+def open_evidence(settings: StorageSettings) -> Iterator[EvidenceOnHost]:
     """
-    The evidence in the data directory.
+    The evidence of the server with these *settings*.
 
     Raises:
-        InvalidSetting: the store is memory, which ends with its process, and so does its evidence.
+        InvalidSetting: the store is memory, which ends with its process, and so does its evidence; or that of the data
+            directory is not in the catalog yet.
+        BackendUnavailable: the catalog that should have it cannot be opened.
     """
     if is_memory(settings):
         raise InvalidSetting("store", "the evidence of a server over memory ends with it; give it a data directory")
-    log = evidence_files(settings)
-    return EvidenceOnHost(ShowEvidence(log), CheckEvidence(log))
+    with kept_beside_on_host(settings) as beside:
+        yield EvidenceOnHost(ShowEvidence(beside.evidence), CheckEvidence(beside.evidence))
 
 
 def signing_key(path: Path) -> SigningKey:

@@ -1,7 +1,7 @@
 """
 Commands on the server's host for the evidence: writing out a month for an auditor, and checking all of it.
 
-They read the files and nothing else, while the server runs as well.
+They read the evidence and nothing else, while the server runs as well.
 """
 
 from __future__ import annotations
@@ -134,16 +134,16 @@ def verify(
 
 @contextmanager
 def _evidence(storage: StorageSettings | None) -> Iterator[EvidenceOnHost]:
-    """The evidence of the data directory, which must exist; errors name the directory."""
+    """The evidence; the data directory must exist, and errors name it."""
     from ....starting import starting
     from ....wiring.commands.evidence import open_evidence
     from ....wiring.host import check_data_directory
 
     storage = storage or StorageSettings()
-    opened = open_evidence(storage)
-    check_data_directory(storage)
-    with starting(storage.data):
-        yield opened
+    with open_evidence(storage) as opened:
+        check_data_directory(storage)
+        with starting(storage.data):
+            yield opened
 
 
 def _written(folder: Path, name: str, pieces: Iterator[bytes]) -> Path:
