@@ -19,6 +19,7 @@ CONTRACTS = ROOT / "tests" / "contracts"
 PARTS = {
     # protocols that a port gives out; their promises are part of the port's
     "ArchiveReader",
+    "Rereading",
     "ArchiveWriter",
     "Download",
     "Held",

@@ -19,7 +19,7 @@ import pytest
 from tarkeep.domain.errors.archives import AlreadyPublished, ArchiveCorrupt, ArchiveNotFound, SnapshotNotFound
 from tarkeep.domain.errors.uploads import StagedBytesMissing
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
-from tarkeep.domain.ports.store import ArchiveStore, Block, StoredArchive
+from tarkeep.domain.ports.store import ArchiveStore, Block, Rereading, StoredArchive
 from tarkeep.domain.usecases.keeping.store_promises import PROMISES, Promise
 from tests.support.store_doors import LONG_AGO, SOON, StoreDoor
 
@@ -50,6 +50,11 @@ def replace(store: ArchiveStore, id: ArchiveId, content: bytes) -> None:
 def get(store: ArchiveStore, id: ArchiveId, start: int = 0, stop: int | None = None) -> bytes:
     with store.read(id, start, stop) as reader:
         return b"".join(reader)
+
+
+def _reread(reading: Rereading, id: ArchiveId) -> list[bytes]:
+    with reading.bytes_of(id) as reader:
+        return list(reader)
 
 
 def snapshot_of(store: ArchiveStore) -> bytes:
@@ -505,6 +510,42 @@ class ArchiveStoreContract:
             door.shorten(ID, MIB + 5)
             with pytest.raises(ArchiveCorrupt):
                 list(reader)
+
+        assert door.open_files() == 0
+
+    def test_several_are_read_from_the_medium_in_the_order_that_was_told(self, door: StoreDoor) -> None:
+        """With what lies beside each; of those that are missing only their own calls tell."""
+        ids = [ArchiveId("document", BackupType.FULL, f"{number}.tar.gz") for number in range(40)]
+        held = {id: f"about {id.name}".encode() for id in ids if id.name != "7.tar.gz"}
+        for id, sidecar in held.items():
+            put(door.store, id, sidecar * 100, sidecar)
+        door.store.mark(ids[3], b"marks", None)
+        door.store.keep_snapshot(ids[4], [b"snapshot"])
+        door.change(ids[5], held[ids[5]] * 99)
+
+        with door.store.rereading(ids) as reading:
+            found = {id: (b"".join(_reread(reading, id)), reading.beside(id)) for id in held}
+            with pytest.raises(ArchiveNotFound):
+                reading.bytes_of(ids[7])
+            with pytest.raises(ArchiveNotFound):
+                reading.beside(ids[7])
+
+        assert {id: lying.sidecar for id, (_, lying) in found.items()} == held
+        assert [id for id, (_, lying) in found.items() if lying.marks is not None] == [ids[3]]
+        assert found[ids[3]][1].marks == b"marks"
+        assert {id for id, (content, _) in found.items() if content != held[id] * 100} == {ids[5]}
+        assert door.open_files() == 0
+
+    def test_several_may_be_read_in_another_order_twice_or_not_at_all(self, door: StoreDoor) -> None:
+        put(door.store, ID, b"one", b"1")
+        put(door.store, OTHER, b"other", b"2")
+        with door.store.rereading([ID, OTHER]) as reading:
+            assert [_reread(reading, id) for id in (OTHER, ID, ID)] == [[b"other"], [b"one"], [b"one"]]
+            door.store.remove(ID)
+            with pytest.raises(ArchiveNotFound):
+                reading.beside(ID)
+        with door.store.rereading([OTHER, ID, OTHER]):
+            pass
 
         assert door.open_files() == 0
 

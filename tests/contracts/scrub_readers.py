@@ -19,29 +19,33 @@ class ReadersContract:
     """A test module provides the fixture ``readers``."""
 
     def test_every_item_is_worked_on_once(self, readers: Readers) -> None:
-        results = readers.each(lambda item: item * 2, range(50), range(50, 90))
+        results = readers.each(lambda item: [item * 2, item * 3], range(50), range(50, 90))
 
-        assert Counter(result for result in results if result is not None) == Counter(item * 2 for item in range(90))
+        expected = Counter(item * factor for item in range(90) for factor in (2, 3))
+        assert Counter(result for result in results if result is not None) == expected
 
     def test_nothing_to_do_is_no_error(self, readers: Readers) -> None:
-        assert list(readers.each(lambda item: item, [], [])) == []
+        assert list(readers.each(lambda item: [item], [], [])) == []
 
     def test_an_error_reaches_the_caller(self, readers: Readers) -> None:
-        def work(item: int) -> int:
+        def work(item: int) -> Iterator[int]:
+            yield item
             raise LookupError(item)
 
-        with pytest.raises(LookupError):
-            list(readers.each(work, [1], []))
+        for large, small in (([1], []), ([], [1])):
+            with pytest.raises(LookupError):
+                list(readers.each(work, large, small))
 
     def test_after_leaving_nothing_is_worked_on(self, readers: Readers) -> None:
         """What was under way has ended, and the rest was dropped."""
         begun, ended = [], []
 
-        def work(item: int) -> int:
-            begun.append(item)
-            time.sleep(0.001)
-            ended.append(item)
-            return item
+        def work(item: int) -> Iterator[int]:
+            for _ in range(10):
+                begun.append(item)
+                time.sleep(0.001)
+                ended.append(item)
+                yield item
 
         results = readers.each(work, range(500), range(500, 1000))
         assert isinstance(results, Iterator)
@@ -49,7 +53,7 @@ class ReadersContract:
             next(results)
         seen = len(ended)
 
-        assert len(begun) == seen < 1000
+        assert len(begun) == seen < 10_000
         assert threading.active_count() < 50
         assert len(begun) == seen
 

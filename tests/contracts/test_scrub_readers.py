@@ -31,16 +31,18 @@ class TestThreadReaders(ReadersContract):
     def test_large_items_are_shared_by_all_threads_and_small_ones_have_one_of_their_own(self, readers: Readers) -> None:
         together = threading.Barrier(4)
 
-        def work(item: int) -> str:
+        def work(item: int) -> list[str]:
             together.wait(60)  # all four have to be at work at once
-            return threading.current_thread().name
+            return [threading.current_thread().name]
 
         assert len([name for name in readers.each(work, range(3), range(3, 4)) if name]) == 4
 
     def test_its_threads_have_the_lowest_priority(self, readers: Readers) -> None:
         found = [
             nice
-            for nice in readers.each(lambda item: os.getpriority(os.PRIO_PROCESS, threading.get_native_id()), [1], [2])
+            for nice in readers.each(
+                lambda item: [os.getpriority(os.PRIO_PROCESS, threading.get_native_id())], [1], [2]
+            )
             if nice is not None
         ]
 
@@ -49,7 +51,7 @@ class TestThreadReaders(ReadersContract):
     def test_the_caller_is_woken_while_nothing_is_ready(self, readers: Readers) -> None:
         """So that it can look whether it is to stop."""
         goes_on = threading.Event()
-        for result in readers.each(lambda item: goes_on.wait(60), [1], []):
+        for result in readers.each(lambda item: [goes_on.wait(60)], [1], []):
             if result is None:
                 goes_on.set()
             else:

@@ -31,7 +31,7 @@ import io
 import os
 import stat
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from functools import partial
@@ -45,7 +45,7 @@ from ...domain.errors.archives import AlreadyPublished, ArchiveCorrupt, ArchiveN
 from ...domain.errors.capacity import BackendUnavailable
 from ...domain.identity.archive_id import ArchiveId, BackupType
 from ...domain.identity.invalid import InvalidName
-from ...domain.ports.store import ArchiveReader, Block, StoredArchive, TrashedArchive, untold
+from ...domain.ports.store import ArchiveReader, Block, Rereading, StoredArchive, TrashedArchive, untold
 from ...domain.ports.system import IdSource
 from ..process.os_errors import translated
 from ..process.shared_syncs import SharedSyncs
@@ -63,6 +63,7 @@ from .archives.archive_marks import replace_marks
 from .archives.medium_reader import read_medium
 from .archives.packed_snapshot import are_equal, packed, snapshot_reader
 from .archives.quarantine import Quarantine
+from .archives.reading_ahead import ReadingAhead
 from .archives.staged_file import StagedFile
 from .archives.trash_folder import TrashFolder
 from .archives.type_folders import TypeFolders
@@ -183,6 +184,9 @@ class FilesystemArchiveStore:
     def reread(self, id: ArchiveId) -> ArchiveReader:
         with translated(looking_for=id), self._archives.opened(id.profile, id.type) as directory:
             return read_medium(id, directory)
+
+    def rereading(self, ids: Sequence[ArchiveId]) -> Rereading:
+        return ReadingAhead(self._archives, ids)
 
     def stat(self, id: ArchiveId) -> StoredArchive:
         with translated(looking_for=id), self._archives.opened(id.profile, id.type) as directory:

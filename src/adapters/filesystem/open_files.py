@@ -111,6 +111,10 @@ def cut_to(file: io.FileIO, size_bytes: int, upload: str) -> None:
     file.seek(size_bytes)
 
 
+_NO_FILE = frozenset({errno.ENOENT, errno.ELOOP, errno.ENXIO})
+"""What opening says where nothing has the name, or a symbolic link, or a socket."""
+
+
 def open_regular(name: str, directory: int) -> io.FileIO:
     # O_NONBLOCK: opening a pipe placed here would block for ever; regular files ignore the flag.
     extra = os.O_NOFOLLOW | os.O_NONBLOCK
@@ -130,13 +134,25 @@ def is_regular(name: str, directory: int) -> os.stat_result | None:
 
 
 def read_whole(name: str, directory: int) -> bytes | None:
-    if is_regular(name, directory) is None:
-        return None
+    """The content of a small file; None if no regular file has that name."""
     try:
-        with open_regular(name, directory) as file:
-            return file.readall()
-    except FileNotFoundError:
-        return None
+        descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=directory)
+    except OSError as error:
+        if error.errno in _NO_FILE:
+            return None
+        raise
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            return None
+        # What it should have is read by one call; this is done for each archive of a store, often more than once.
+        content = os.read(descriptor, found.st_size + 1)
+        if len(content) == found.st_size:
+            return content
+        with io.FileIO(descriptor, closefd=False) as file:
+            return content + file.readall()
+    finally:
+        os.close(descriptor)
 
 
 def is_profile(name: str) -> bool:

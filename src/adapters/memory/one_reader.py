@@ -16,9 +16,9 @@ R = TypeVar("R")
 class OneReader:
     """`Readers` without threads, in the order of the items: large ones first."""
 
-    def each(self, work: Callable[[T], R], large: Iterable[T], small: Iterable[T]) -> Iterator[R | None]:
+    def each(self, work: Callable[[T], Iterable[R]], large: Iterable[T], small: Iterable[T]) -> Iterator[R | None]:
         for item in chain(large, small):
-            yield work(item)
+            yield from work(item)
 
 
 @define(eq=False)

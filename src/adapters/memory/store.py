@@ -7,7 +7,7 @@ Keeps the promises of `ArchiveStore` but the one that memory cannot keep: nothin
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from types import TracebackType
 
@@ -23,40 +23,15 @@ from ...domain.errors.archives import (
 )
 from ...domain.errors.uploads import StagedBytesMissing
 from ...domain.identity.archive_id import ArchiveId
-from ...domain.ports.store import ArchiveReader, ArchiveWriter, Block, StoredArchive, TrashedArchive, untold
+from ...domain.ports.store import ArchiveReader, ArchiveWriter, Block, Rereading, StoredArchive, TrashedArchive, untold
 from ...domain.ports.system import Clock
 from ...domain.retention.marks import decode
 from ...domain.retention.trash_note import is_purged
 from ..process.clock_and_ids import SystemClock
+from ..rereading import OneByOne
+from .held_archives import HeldArchive, HeldTrash
 
 _BLOCK_BYTES = 1 << 20
-
-
-@define(eq=False)
-class HeldArchive:
-    """The content under one identity. Tests may change it, as a failing disk would; *sidecar* None is a lost one."""
-
-    content: bytes
-    sidecar: bytes | None
-    snapshot: bytes | None = None
-    marks: bytes | None = None
-
-    def stored_as(self, id: ArchiveId) -> StoredArchive:
-        return StoredArchive(id, len(self.content), self.sidecar, self.snapshot is not None)
-
-
-@define(eq=False)
-class HeldTrash:
-    """What the trash holds under one identity: *held* None is an archive that was purged."""
-
-    held: HeldArchive | None
-    note: bytes | None
-
-    def trashed_as(self, id: ArchiveId) -> TrashedArchive:
-        if self.held is None:
-            return TrashedArchive(id, None, None, self.note)
-        stored = self.held.stored_as(id)
-        return TrashedArchive(id, stored.size_bytes, stored.sidecar, self.note, stored.has_snapshot)
 
 
 @define(eq=False)
@@ -119,6 +94,9 @@ class MemoryArchiveStore:
 
     def reread(self, id: ArchiveId) -> ArchiveReader:
         return self.read(id)
+
+    def rereading(self, ids: Sequence[ArchiveId]) -> Rereading:
+        return OneByOne(self, ids)
 
     def stat(self, id: ArchiveId) -> StoredArchive:
         return self._held(id).stored_as(id)

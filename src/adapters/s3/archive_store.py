@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -25,12 +25,13 @@ from attrs import define, evolve, field
 from ...domain.archives.totals import Usage
 from ...domain.errors.archives import AlreadyPublished, ArchiveNotFound, SnapshotNotFound
 from ...domain.identity.archive_id import ArchiveId
-from ...domain.ports.store import ArchiveReader, ArchiveWriter, Block, StoredArchive, TrashedArchive, untold
+from ...domain.ports.store import ArchiveReader, ArchiveWriter, Block, Rereading, StoredArchive, TrashedArchive, untold
 from ...domain.ports.system import IdSource
 from ..filesystem.archive_store import FilesystemArchiveStore
 from ..filesystem.archives.packed_snapshot import are_equal, packed, snapshot_reader
 from ..filesystem.data_directory import DataDirectory
 from ..process.os_errors import translated as translated_locally
+from ..rereading import OneByOne
 from .bucket.client import BucketAddress
 from .bucket.objects import ObjectBucket
 from .bucket.used_bytes import UsedBytes
@@ -214,6 +215,9 @@ class S3ArchiveStore:
 
     def reread(self, id: ArchiveId) -> ArchiveReader:
         return self.read(id)  # nothing of this machine holds a copy
+
+    def rereading(self, ids: Sequence[ArchiveId]) -> Rereading:
+        return OneByOne(self, ids)
 
     def stat(self, id: ArchiveId) -> StoredArchive:
         return self._archives.stored(self._found(id))

@@ -29,6 +29,10 @@ def encode(archive: BackupArchive) -> bytes:
 
     The only state it records is *damaged*; an archive in the trash is recognized by its place.
     """
+    return summed(_members(archive))
+
+
+def _members(archive: BackupArchive) -> dict[str, object]:
     contents, lineage = archive.contents, archive.lineage
     members: dict[str, object] = {
         "format": FORMAT,
@@ -44,11 +48,11 @@ def encode(archive: BackupArchive) -> bytes:
         "parent": lineage.parent and {"type": lineage.parent[0].value, "name": lineage.parent[1]},
         "snapshot_before": lineage.snapshot_before,
         "snapshot_after": lineage.snapshot_after,
-        "notes": archive.notes,
+        "notes": list(archive.notes),
     }
     if archive.state is ArchiveState.DAMAGED:
         members["state"] = archive.state.value
-    return summed(members)
+    return members
 
 
 def _contents(contents: Contents) -> dict[str, object]:
@@ -58,7 +62,7 @@ def _contents(contents: Contents) -> dict[str, object]:
         "unpacked_size": contents.unpacked_bytes,
         "newest_member": contents.newest_member and rfc3339(contents.newest_member),
         "has_unchanged": contents.has_unchanged,
-        "roots": contents.roots,
+        "roots": list(contents.roots),
         "after_end": contents.after_end
         and {"size": contents.after_end.size_bytes, "is_tar": contents.after_end.is_tar},
     }
@@ -115,6 +119,23 @@ def decode(sidecar: bytes, *, is_doubtful: bool = False) -> BackupArchive:
         raise InvalidSidecar(f"member {error} is missing") from error
     except (ValueError, TypeError, AttributeError, TarkeepError) as error:
         raise InvalidSidecar(str(error)) from error
+
+
+def says_just(archive: BackupArchive, sidecar: bytes) -> bool:
+    """
+    Whether *sidecar* is one of *archive*, to the last byte as this version writes it; False says nothing.
+
+    Takes a third of the time of `decode` and a comparison. Whoever reads a whole store finds nearly all side-cars so.
+    """
+    if not is_as_summed(sidecar):
+        return False
+    try:
+        said = json.loads(sidecar)
+    except ValueError:
+        return False
+    if isinstance(said, dict):
+        said.pop("sum", None)
+    return bool(said == _members(archive))
 
 
 def is_unchanged(sidecar: bytes) -> bool:

@@ -4,7 +4,7 @@ The store: the bytes of archives and their side-cars by identity. It is the trut
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol, TypeAlias
@@ -66,6 +66,32 @@ class ArchiveReader(AbstractContextManager["ArchiveReader", None], Protocol):
     def size_bytes(self) -> int: ...
 
     def __iter__(self) -> Iterator[bytes]: ...
+
+
+@frozen
+class LyingBeside:
+    """What is kept of an archive beside its bytes: side-car and marks, each None where it is missing."""
+
+    sidecar: bytes | None
+    marks: bytes | None
+
+
+class Rereading(AbstractContextManager["Rereading", None], Protocol):
+    """
+    Several archives that are read from the medium in an order that was told before, so that the next ones can be
+    fetched meanwhile. Used by one thread at a time; leaving the context releases everything.
+    """
+
+    def bytes_of(self, id: ArchiveId) -> ArchiveReader:
+        """As `ArchiveStore.reread`."""
+
+    def beside(self, id: ArchiveId) -> LyingBeside:
+        """
+        What lies beside the bytes of *id*, all of it with those very bytes; after `bytes_of`, as the medium has it.
+
+        Raises:
+            ArchiveNotFound: no archive is stored under *id*.
+        """
 
 
 class ArchiveWriter(AbstractContextManager["ArchiveWriter", None], Protocol):
@@ -169,6 +195,9 @@ class ArchiveStore(Protocol):
         Raises:
             ArchiveNotFound: at this call, not at the first block.
         """
+
+    def rereading(self, ids: Sequence[ArchiveId]) -> Rereading:
+        """*ids* to be read as by `reread`, in this order. Of an archive that is not stored only its own call tells."""
 
     def stat(self, id: ArchiveId) -> StoredArchive:
         """

@@ -91,3 +91,33 @@ def test_nothing_stays_cached_behind_the_reader(door: FilesystemDoor) -> None:
         wait_for_what_is_read_ahead(door.file(ID))
 
     assert not any(cached_pages(door.file(ID)))
+
+
+def test_small_archives_that_come_next_are_dropped_before_they_are_fetched(tmp_path: Path) -> None:
+    """Of each the disk is asked again, although all of them were cached."""
+    ids = [ArchiveId("web", BackupType.FULL, f"{number}.tar.gz") for number in range(40)]
+    with closing(FilesystemDoor(tmp_path / "data")) as door:
+        for id in ids:
+            with door.store.begin() as writer:
+                writer.write(os.urandom(mmap.PAGESIZE * 4))
+                writer.seal(b"{}")
+                writer.publish(id)
+            door.file(id).read_bytes()
+            door.sidecar(id).read_bytes()
+        before = read_from_disk()
+        with door.store.rereading(ids) as reading:
+            for id in ids:
+                with reading.bytes_of(id) as reader:
+                    list(reader)
+                reading.beside(id)
+        asked = read_from_disk() - before
+        dropped = not any(page for id in ids for page in cached_pages(door.file(id)))
+
+    require("page-cache", dropped, "use a temporary directory on a disk, where the page cache can be dropped")
+    assert asked >= len(ids) * 5 * mmap.PAGESIZE
+
+
+def read_from_disk() -> int:
+    """Bytes that this process had the disk read."""
+    told = dict(line.split(": ") for line in Path("/proc/self/io").read_text().splitlines())
+    return int(told["read_bytes"])

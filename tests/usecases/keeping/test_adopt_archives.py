@@ -8,7 +8,7 @@ import pytest
 from attrs import evolve
 
 from tarkeep.adapters.memory.catalog import MemoryCatalog
-from tarkeep.adapters.memory.store import HeldArchive
+from tarkeep.adapters.memory.held_archives import HeldArchive
 from tarkeep.domain.archives.archive import ArchiveState, BackupArchive
 from tarkeep.domain.errors.settings import CatalogLacks
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType

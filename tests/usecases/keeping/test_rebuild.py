@@ -11,8 +11,8 @@ import pytest
 from attrs import evolve
 
 from tarkeep.adapters.filesystem.archive_store import FilesystemArchiveStore
+from tarkeep.adapters.memory.held_archives import HeldArchive
 from tarkeep.adapters.memory.member_records import MemoryMemberRecords
-from tarkeep.adapters.memory.store import HeldArchive
 from tarkeep.adapters.memory.upkeep.evidence_log import MemoryEvidenceLog
 from tarkeep.adapters.process.clock_and_ids import RandomIds
 from tarkeep.adapters.process.hashing import HashlibHasher

@@ -12,7 +12,8 @@ from attrs import evolve
 
 from tarkeep.adapters.filesystem.archive_store import FilesystemArchiveStore
 from tarkeep.adapters.memory.catalog import MemoryCatalog
-from tarkeep.adapters.memory.store import HeldArchive, MemoryArchiveStore
+from tarkeep.adapters.memory.held_archives import HeldArchive
+from tarkeep.adapters.memory.store import MemoryArchiveStore
 from tarkeep.domain.access.tokens import ANONYMOUS
 from tarkeep.domain.archives.archive import BackupArchive, Lineage
 from tarkeep.domain.archives.sidecar import encode

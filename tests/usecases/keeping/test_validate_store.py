@@ -11,7 +11,8 @@ import pytest
 from attrs import define
 
 from tarkeep.adapters.filesystem.archive_store import FilesystemArchiveStore
-from tarkeep.adapters.memory.store import HeldTrash, MemoryArchiveStore
+from tarkeep.adapters.memory.held_archives import HeldTrash
+from tarkeep.adapters.memory.store import MemoryArchiveStore
 from tarkeep.domain.archives.totals import Usage
 from tarkeep.domain.errors.archives import AlreadyPublished
 from tarkeep.domain.identity.archive_id import ArchiveId

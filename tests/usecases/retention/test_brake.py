@@ -12,7 +12,8 @@ import pytest
 from attrs import evolve
 
 from tarkeep.adapters.memory.catalog import MemoryCatalog
-from tarkeep.adapters.memory.store import HeldArchive, MemoryArchiveStore
+from tarkeep.adapters.memory.held_archives import HeldArchive
+from tarkeep.adapters.memory.store import MemoryArchiveStore
 from tarkeep.domain.archives.archive import Offer
 from tarkeep.domain.errors.archives import ArchiveNotFound, ProfileNotFound
 from tarkeep.domain.errors.capacity import BackendUnavailable, InsufficientStorage

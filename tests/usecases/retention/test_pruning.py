@@ -14,7 +14,8 @@ from attrs import define, evolve, field
 
 from tarkeep.adapters.filesystem.archive_store import FilesystemArchiveStore
 from tarkeep.adapters.memory.catalog import MemoryCatalog
-from tarkeep.adapters.memory.store import HeldArchive, MemoryArchiveStore
+from tarkeep.adapters.memory.held_archives import HeldArchive
+from tarkeep.adapters.memory.store import MemoryArchiveStore
 from tarkeep.adapters.memory.upkeep.ballast import MemoryBallast
 from tarkeep.domain.access.tokens import ANONYMOUS
 from tarkeep.domain.archives import sidecar

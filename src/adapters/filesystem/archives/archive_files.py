@@ -12,7 +12,7 @@ import stat
 from contextlib import ExitStack
 
 from ....domain.identity.archive_id import ArchiveId
-from ....domain.ports.store import StoredArchive
+from ....domain.ports.store import LyingBeside, StoredArchive
 from ..open_files import is_regular, read_whole, unlink
 
 SIDECAR_SUFFIX = ".json"
@@ -37,6 +37,18 @@ def look_at(id: ArchiveId, directory: int) -> StoredArchive | None:
         still = is_regular(id.name, directory)
         if still is not None and (still.st_ino, still.st_mtime_ns) == (seen.st_ino, seen.st_mtime_ns):
             return StoredArchive(id, seen.st_size, sidecar, has_snapshot)
+        seen = still
+    return None
+
+
+def look_beside(id: ArchiveId, directory: int) -> LyingBeside | None:
+    """What lies there beside *id*, all of it with the same bytes; None if no archive lies there."""
+    seen = is_regular(id.name, directory)
+    while seen is not None:
+        beside = LyingBeside(read_whole(id.name + SIDECAR_SUFFIX, directory), read_marks(id, directory))
+        still = is_regular(id.name, directory)  # what lies beside an archive leaves after it
+        if still is not None and (still.st_ino, still.st_mtime_ns) == (seen.st_ino, seen.st_mtime_ns):
+            return beside
         seen = still
     return None
 

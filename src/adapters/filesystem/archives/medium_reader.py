@@ -20,27 +20,34 @@ from attrs import frozen
 from ....domain.errors.archives import ArchiveCorrupt
 from ....domain.identity.archive_id import ArchiveId
 from ...process.os_errors import translated
-from ..open_files import is_regular, open_regular
+from ..open_files import open_regular
 from .archive_files import files_beside
 
 BLOCK_BYTES = 1 << 20
 _DROPPED_BYTES = 4 << 20
+_ANY_FILE = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
-def read_medium(id: ArchiveId, directory: int) -> MediumReader:
+def read_medium(id: ArchiveId, directory: int, *, is_soon: bool = False) -> MediumReader:
     """
     A reader of the bytes of *id* in *directory*, with nothing cached of them, nor of what lies beside them.
+
+    If it *is_soon* to be read, what is small of these is on its way from the disk when this returns.
 
     Raises:
         FileNotFoundError: it is not there.
     """
     for name in files_beside(id):
-        if is_regular(name, directory) is not None:
-            with suppress(OSError), open_regular(name, directory) as file:
-                _drop_pages(file)
+        try:
+            descriptor = os.open(name, _ANY_FILE, dir_fd=directory)
+        except OSError:  # most archives have neither snapshot file nor marks
+            continue
+        (_fetch if is_soon else _drop_pages)(descriptor)
+        os.close(descriptor)
     file = open_regular(id.name, directory)
-    _drop_pages(file)
-    return MediumReader(id, file, os.fstat(file.fileno()).st_size)
+    size_bytes = os.fstat(file.fileno()).st_size
+    (_fetch if is_soon and size_bytes <= BLOCK_BYTES else _drop_pages)(file.fileno())
+    return MediumReader(id, file, size_bytes)
 
 
 @frozen(eq=False)
@@ -61,7 +68,7 @@ class MediumReader:
             position += len(block)
             if position % _DROPPED_BYTES == 0:
                 # From the start: what the kernel read ahead in pages larger than a block is dropped only as a whole.
-                _drop_pages(self._file, 0, position)
+                _drop_pages(self._file.fileno(), 0, position)
             yield block
 
     def _block(self, position: int) -> bytes:
@@ -78,11 +85,20 @@ class MediumReader:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        _drop_pages(self._file)  # what the kernel read ahead
+        _drop_pages(self._file.fileno())  # what the kernel read ahead
         self._file.close()
 
 
-def _drop_pages(file: io.FileIO, start: int = 0, length: int = 0) -> None:
-    """Drop so many bytes of *file* from the page cache; a *length* of 0 is up to the end."""
+def _drop_pages(descriptor: int, start: int = 0, length: int = 0) -> None:
+    """Drop so many bytes of a file from the page cache; a *length* of 0 is up to the end."""
     with suppress(OSError):  # a file system without a page cache has nothing to drop
-        os.posix_fadvise(file.fileno(), start, length, os.POSIX_FADV_DONTNEED)
+        os.posix_fadvise(descriptor, start, length, os.POSIX_FADV_DONTNEED)
+
+
+def _fetch(descriptor: int) -> None:
+    """Drop a file from the page cache, and have the kernel read the beginning of it again, without waiting for it."""
+    try:
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        os.posix_fadvise(descriptor, 0, BLOCK_BYTES, os.POSIX_FADV_WILLNEED)
+    except OSError:
+        pass

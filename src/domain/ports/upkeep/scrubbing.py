@@ -30,10 +30,10 @@ class ReadingPace(Protocol):
 class Readers(Protocol):
     """Several threads that work for one caller, with the lowest priority."""
 
-    def each(self, work: Callable[[T], R], large: Iterable[T], small: Iterable[T]) -> Iterator[R | None]:
+    def each(self, work: Callable[[T], Iterable[R]], large: Iterable[T], small: Iterable[T]) -> Iterator[R | None]:
         """
-        The results of *work* on each item, in the order in which they are ready; None now and then while none is.
+        All results of *work* on each item, in the order in which they are ready; None now and then while none is.
 
         Items of *large* are worked on by all threads, those of *small* by one more. An error of *work* is raised here.
-        Leaving the iterator waits until the items that are being worked on are done, and drops the others.
+        Leaving the iterator waits until the results that are being worked on are there, and drops the others.
         """

@@ -21,7 +21,7 @@ from ...identity.archive_id import ArchiveId
 from ...ports.catalog import Catalog
 from ...ports.inspection import Hasher
 from ...ports.notifier import Notifier
-from ...ports.store import ArchiveStore
+from ...ports.store import ArchiveStore, Rereading
 from ...ports.system import Clock, NameLocks
 from ...ports.upkeep.figures import Tally
 from ...ports.upkeep.scrubbing import ReadingPace
@@ -93,16 +93,19 @@ class ScrubArchive:
     pace: ReadingPace
     tally: Tally | None = None
 
-    def __call__(self, unread: Unread, go_on: Callable[[], bool]) -> Scrubbed | None:
+    def __call__(self, unread: Unread, go_on: Callable[[], bool], reading: Rereading | None = None) -> Scrubbed | None:
         """
         Read the archive of *unread*, an entry of the catalog; None if *go_on*, asked before each block, was false
-        before the end.
+        before the end. *reading* is that of several, if it is one of them.
 
         No error of the store or the catalog is raised: it is the reason why the archive is left.
         """
         archive = unread.archive
         try:
-            return self._scrubbed(archive, unread.is_marked, go_on)
+            if reading is not None:
+                return self._scrubbed(archive, unread.is_marked, go_on, reading)
+            with self.store.rereading([archive.id]) as alone:
+                return self._scrubbed(archive, unread.is_marked, go_on, alone)
         except _Stopped:
             return None
         except ArchiveNotFound:  # removed meanwhile
@@ -110,8 +113,11 @@ class ScrubArchive:
         except TarkeepError as error:
             return Scrubbed(archive.id, 0, left=str(error), is_due_again=True)
 
-    def _scrubbed(self, archive: BackupArchive, was_marked: bool, go_on: Callable[[], bool]) -> Scrubbed:
-        damage, beside = self._damage(archive, go_on), self._beside(archive, was_marked)
+    def _scrubbed(
+        self, archive: BackupArchive, was_marked: bool, go_on: Callable[[], bool], reading: Rereading
+    ) -> Scrubbed:
+        damage = self._damage(archive, go_on, reading)
+        beside = self._beside(archive, was_marked, reading)
         if damage is None and not beside.wrong and archive.state is ArchiveState.STORED:
             right = FoundRight(archive, self.clock.now(), beside.is_marked)
             return Scrubbed(archive.id, archive.size_bytes, right=right)
@@ -134,10 +140,11 @@ class ScrubArchive:
             if told is not None:
                 verdict = ScrubVerdict.UNSTABLE if damage is None else ScrubVerdict.DAMAGED
                 findings.append(Finding(archive.id, ScrubbedPart.BYTES, told.fault, verdict, told.what))
-        if beside:
-            self._drop_cached(archive.id)
-            archive = self.catalog.find(archive.id)  # its state may be another one now
-        again = self._beside(archive, was_marked)
+        with self.store.rereading([archive.id]) as reading:
+            if beside:
+                _drop_cached(archive.id, reading)
+                archive = self.catalog.find(archive.id)  # its state may be another one now
+            again = self._beside(archive, was_marked, reading)
         findings += [
             self._settled(archive, part, again.wrong[part])
             if part in again.wrong
@@ -153,11 +160,11 @@ class ScrubArchive:
 
     # -- the bytes -----------------------------------------------------------------------------------------------
 
-    def _damage(self, archive: BackupArchive, go_on: Callable[[], bool]) -> Damage | None:
+    def _damage(self, archive: BackupArchive, go_on: Callable[[], bool], reading: Rereading) -> Damage | None:
         """What is wrong with the bytes, as one read shows it."""
         digest = self.hasher.checksum(ChecksumAlgorithm.SHA256)
         try:
-            with self.store.reread(archive.id) as reader:
+            with reading.bytes_of(archive.id) as reader:
                 if reader.size_bytes != archive.size_bytes:
                     return other_length(reader.size_bytes, archive)
                 for block in reader:
@@ -176,20 +183,23 @@ class ScrubArchive:
 
     # -- what lies beside them -----------------------------------------------------------------------------------
 
-    def _beside(self, archive: BackupArchive, was_marked: bool) -> _Beside:
+    def _beside(self, archive: BackupArchive, was_marked: bool, reading: Rereading) -> _Beside:
         """What the files beside the bytes are like; without bytes they mean nothing."""
         try:
-            described = self.store.stat(archive.id).sidecar
-            held = self.store.marks(archive.id)
+            lying = reading.beside(archive.id)
         except ArchiveNotFound:
             return _Beside({}, None)
         found = {
-            ScrubbedPart.SIDECAR: _wrong_sidecar(archive.id, described),
-            ScrubbedPart.ENTRY: _other_entry(archive, described),
             ScrubbedPart.SNAPSHOT: self._wrong_snapshot(archive),
-            ScrubbedPart.MARKS: _wrong_marks(archive.id, held, was_marked),
+            ScrubbedPart.MARKS: _wrong_marks(archive.id, lying.marks, was_marked),
         }
-        return _Beside({part: damage for part, damage in found.items() if damage is not None}, held is not None)
+        if lying.sidecar is None or not sidecar.says_just(archive, lying.sidecar):
+            said, wrong_sidecar = _read_sidecar(archive.id, lying.sidecar)
+            found = {
+                ScrubbedPart.SIDECAR: wrong_sidecar,
+                ScrubbedPart.ENTRY: _other_entry(archive, said),
+            } | found
+        return _Beside({part: damage for part, damage in found.items() if damage is not None}, lying.marks is not None)
 
     def _wrong_snapshot(self, archive: BackupArchive) -> Damage | None:
         if not archive.has_snapshot:
@@ -203,10 +213,6 @@ class ScrubArchive:
         if digest == archive.lineage.snapshot_after:
             return None
         return Damage(Fault.DIGEST, f"its snapshot file is another one, it has the SHA-256 {digest}")
-
-    def _drop_cached(self, id: ArchiveId) -> None:
-        with suppress(ArchiveNotFound), self.store.reread(id):
-            pass
 
     def _settled(self, archive: BackupArchive, part: ScrubbedPart, damage: Damage) -> Finding:
         """Make right what can be made right, and tell the rest."""
@@ -228,25 +234,27 @@ class ScrubArchive:
         return True
 
 
-def _wrong_sidecar(id: ArchiveId, described: bytes | None) -> Damage | None:
+def _drop_cached(id: ArchiveId, reading: Rereading) -> None:
+    with suppress(ArchiveNotFound), reading.bytes_of(id):
+        pass
+
+
+def _read_sidecar(id: ArchiveId, described: bytes | None) -> tuple[BackupArchive | None, Damage | None]:
+    """What the side-car of *id* says, None if it cannot be read; and what is wrong with it."""
     if described is None:
-        return Damage(Fault.MISSING, "its side-car is missing")
+        return None, Damage(Fault.MISSING, "its side-car is missing")
     try:
         said = sidecar.decode(described)
     except InvalidSidecar:
-        return Damage(Fault.UNREADABLE, "its side-car cannot be read")
+        return None, Damage(Fault.UNREADABLE, "its side-car cannot be read")
     if not sidecar.is_unchanged(described):
-        return Damage(Fault.DIGEST, "its side-car was changed since it was written")
-    return None if said.id == id else Damage(Fault.DIGEST, f"its side-car is that of {said.id}")
+        return said, Damage(Fault.DIGEST, "its side-car was changed since it was written")
+    return said, None if said.id == id else Damage(Fault.DIGEST, f"its side-car is that of {said.id}")
 
 
-def _other_entry(archive: BackupArchive, described: bytes | None) -> Damage | None:
-    """A side-car that is whole says something else than *archive*, its entry in the catalog."""
-    try:
-        said = sidecar.decode(described or b"")
-    except InvalidSidecar:
-        return None
-    if said.id != archive.id or is_the_same(archive, said):
+def _other_entry(archive: BackupArchive, said: BackupArchive | None) -> Damage | None:
+    """A side-car that can be read says something else than *archive*, its entry in the catalog."""
+    if said is None or said.id != archive.id or is_the_same(archive, said):
         return None
     return Damage(Fault.DIGEST, "its entry in the catalog says something else than its side-car")
 

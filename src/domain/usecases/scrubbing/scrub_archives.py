@@ -8,7 +8,7 @@ to be read; what is under way then is read to its end, since the largest archive
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from attrs import define, evolve, field, frozen
@@ -28,7 +28,9 @@ from ...text.counted import counted
 from .scrub_archive import ScrubArchive, Scrubbed
 
 SMALL_BYTES = 1 << 20
-_AT_ONCE = 256
+_AT_ONCE = 2048
+_BYTES_AT_ONCE = 16 << 30
+"""What comes next is looked up again after so many bytes: somebody may want an archive to be read before the others."""
 _NOTED_EVERY = timedelta(seconds=1)
 _ON_RECORD_EVERY = timedelta(minutes=10)
 _MOST_LEFT = 100
@@ -145,17 +147,25 @@ class ScrubArchives:
         """The archives that come next."""
         limit = _AT_ONCE + len(run.passed)
         found = self.table.due(before, limit=limit, wanted_only=not self._is_open())
-        return [one for one in found if one.archive.id not in run.passed]
+        room = _BYTES_AT_ONCE
+        batch = []
+        for one in found:
+            if one.archive.id not in run.passed and room > 0:
+                batch.append(one)
+                room -= one.archive.size_bytes
+        return batch
 
     def _each(self, batch: list[Unread], run: _ScrubRun) -> Iterator[Scrubbed | None]:
-        def read(unread: Unread) -> Scrubbed | None:
-            if run.is_stopped or not (unread.is_wanted or self._is_open()):
-                return None
-            return self.scrub(unread, lambda: not run.is_stopped)
+        def read(those: Sequence[Unread]) -> Iterator[Scrubbed | None]:
+            with self.scrub.store.rereading([one.archive.id for one in those]) as reading:
+                for unread in those:
+                    if run.is_stopped or not (unread.is_wanted or self._is_open()):
+                        return
+                    yield self.scrub(unread, lambda: not run.is_stopped, reading)
 
-        large = [one for one in batch if one.archive.size_bytes >= SMALL_BYTES]
+        large = [[one] for one in batch if one.archive.size_bytes >= SMALL_BYTES]
         small = [one for one in batch if one.archive.size_bytes < SMALL_BYTES]
-        return self.readers.each(read, large, small)
+        return self.readers.each(read, large, [small] if small else [])
 
     def _is_open(self) -> bool:
         return self.window is None or self.window.contains(self.clock.now())
