@@ -95,3 +95,24 @@ class AuditLogContract:
                 one for one in lines[number + 1 :] if b'"a/' in one
             ]
         assert list(another().newest_first("1" * 64)) == []
+
+    def test_only_so_much_is_looked_through(self, another: Callable[[], AuditLog]) -> None:
+        """Whoever goes on below the last line of each part, which was not looked for, finds all of them."""
+        log = another()
+        for number in range(40):
+            log.append(entry(f"{'b' if number in (3, 4, 5, 20, 39) else 'a'}/FULL/{number}.tar.gz"))
+        lines = list(log.newest_first())
+        size_bytes = sum(len(line) + 1 for line in lines)
+
+        for most_bytes in (1, 300, len(lines[0]) + 1, 2000, size_bytes - 5, size_bytes, size_bytes * 2):
+            below, found, parts = None, list[bytes](), 0
+            while True:
+                part = list(another().newest_first(below, b'"b/', most_bytes=most_bytes))
+                found += [line for line in part if b'"b/' in line]
+                parts += 1
+                assert all(b'"b/' in line for line in part[:-1])
+                if not part or b'"b/' in part[-1]:
+                    break
+                below = line_digest(part[-1])
+            assert found == [line for line in lines if b'"b/' in line]
+            assert parts >= size_bytes / (most_bytes + 6 * len(lines[0]))

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
@@ -44,6 +45,8 @@ from .chained.lines import end_torn_line, last_line, locked, write_line
 from .data_directory import AUDIT, AUDIT_KEY
 from .durable_file import fsync_directory, give_to_owner, set_aside
 
+_PLACES = 1000  # of lines that were given last, some 150 bytes each
+
 
 @define(eq=False)
 class FileAuditLog:
@@ -56,6 +59,7 @@ class FileAuditLog:
     _last: str = field(default=FIRST, init=False)
     _is_named: bool = field(default=False, init=False)  # the name is durable: the file may be new
     _lock: threading.Lock = field(factory=threading.Lock, init=False)
+    _places: dict[str, int] = field(factory=dict, init=False)  # where lines begin, by their digests
     _syncs: SharedSyncs = field(factory=SharedSyncs, init=False)
 
     @key_file.default
@@ -105,14 +109,30 @@ class FileAuditLog:
                 end = start
         return None
 
-    def newest_first(self, below: str | None = None, containing: bytes = b"") -> Iterator[bytes]:
+    def newest_first(
+        self, below: str | None = None, containing: bytes = b"", *, most_bytes: int | None = None
+    ) -> Iterator[bytes]:
         with self._mapped() as lines:
-            end = 0 if lines is None else _end_before(lines, below)
-            while lines is not None and (at := lines.rfind(containing or b"\n", 0, end)) >= 0:
-                start, stop = lines.rfind(b"\n", 0, at) + 1, lines.find(b"\n", at)
-                if stop >= 0:  # else it is being written, or torn: the next one that is added ends it
-                    yield lines[start:stop]
-                end = start
+            if lines is None:
+                return
+            given: deque[tuple[int, int]] = deque(maxlen=2)
+            try:
+                for place in _newest_first(lines, self._end_before(lines, below), containing, most_bytes):
+                    given.append(place)
+                    yield lines[slice(*place)]
+            finally:  # whoever goes on below the last line that was wanted finds it at once
+                if len(self._places) >= _PLACES:
+                    self._places.clear()
+                self._places |= {line_digest(lines[start:stop]): start for start, stop in given}
+
+    def _end_before(self, lines: mmap, below: str | None) -> int:
+        """Where the lines before the one with the digest *below* end: at the end without it, at 0 if no line has it."""
+        if below is None:
+            return len(lines)
+        place = self._places.get(below)
+        if place is None or line_digest(lines[place : lines.find(b"\n", place)]) != below:
+            place = self._places[below] = _end_before(lines, below)
+        return place
 
     @property
     def is_there(self) -> bool:
@@ -189,10 +209,28 @@ class FileAuditLog:
         return size
 
 
-def _end_before(lines: mmap, below: str | None) -> int:
-    """Where the lines before the one with the digest *below* end; the end of all without it, 0 if no line has it."""
-    if below is None:
-        return len(lines)
+def _newest_first(lines: mmap, end: int, containing: bytes, most_bytes: int | None) -> Iterator[tuple[int, int]]:
+    """Where each line of `FileAuditLog.newest_first` begins and ends."""
+    first = 0 if most_bytes is None else max(end - most_bytes, 0)
+    while (at := lines.rfind(containing or b"\n", first, end)) >= 0:
+        start, stop = lines.rfind(b"\n", 0, at) + 1, lines.find(b"\n", at)
+        if stop >= 0:  # else it is being written, or torn: the next one that is added ends it
+            yield start, stop
+        end = start
+    if not first:
+        return
+    stop = lines.find(b"\n", first)
+    end = min(end, (stop if stop >= 0 else lines.rfind(b"\n", 0, first)) + 1)
+    while end > 0:  # line by line, up to the first that is not looked for
+        start = lines.rfind(b"\n", 0, end - 1) + 1
+        yield start, end - 1
+        if containing not in lines[start : end - 1]:
+            return
+        end = start
+
+
+def _end_before(lines: mmap, below: str) -> int:
+    """Where the lines before the one with the digest *below* end; 0 if no line has it."""
     following = lines.rfind(told_before(below))
     end = len(lines) if following < 0 else lines.rfind(b"\n", 0, following) + 1
     while end > 0:  # once round, unless the line is the newest, or is followed by a torn one

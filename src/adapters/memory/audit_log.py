@@ -53,11 +53,18 @@ class MemoryAuditLog:
                     return entry
         return None
 
-    def newest_first(self, below: str | None = None, containing: bytes = b"") -> Iterator[bytes]:
+    def newest_first(
+        self, below: str | None = None, containing: bytes = b"", *, most_bytes: int | None = None
+    ) -> Iterator[bytes]:
         with self._lock:
             lines = list(reversed(self._lines))
-        is_below = below is None
+        is_below, passed_bytes = below is None, 0
         for line in lines:
-            if is_below and containing in line:
-                yield line
+            if is_below:
+                passed_bytes += len(line) + 1
+                is_last = containing not in line and most_bytes is not None and passed_bytes >= most_bytes
+                if containing in line or is_last:
+                    yield line
+                if is_last:
+                    return
             is_below = is_below or line_digest(line) == below

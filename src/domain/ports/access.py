@@ -96,13 +96,19 @@ class AuditLog(Protocol):
         Torn and damaged lines are passed over. Cost may grow with the log.
         """
 
-    def newest_first(self, below: str | None = None, containing: bytes = b"") -> Iterator[bytes]:
+    def newest_first(
+        self, below: str | None = None, containing: bytes = b"", *, most_bytes: int | None = None
+    ) -> Iterator[bytes]:
         """
         The lines as they are, each without its newline, the newest first; only those that contain the bytes
         *containing*, which have no newline, and only those before the line with the digest *below*: none if no line
         has it. A line that is being added now may be missing.
 
-        Cost: grows with what is passed over, some 300 ms per gigabyte, and with what is taken.
+        Once about *most_bytes* were looked through, the next line that does not contain those bytes is given as the
+        last one: so far it was. Without such a line all were looked through.
+
+        Cost: grows with what is looked through, some 500 ms per gigabyte, and with what is taken. A line *below* which
+        is one of the last two that somebody took is found at once, another one by looking for it.
 
         Raises:
             BackendUnavailable: the log cannot be read.

@@ -47,6 +47,25 @@ def test_a_page_says_that_it_was_cut_off() -> None:
     assert ([one.what for one in rest.entries], rest.below) == (["web/FULL/0.tar.gz"], None)
 
 
+def test_a_page_that_looked_through_a_lot_says_how_far(tmp_path: Path) -> None:
+    """And the next one goes on from there."""
+    log = FileAuditLog(tmp_path)
+    written(log, 30)
+    read = ReadLog(log, most_bytes=(tmp_path / "audit.log").stat().st_size // 3)
+
+    wanted, below, told = LogFilter(profile="nobody"), None, list[datetime | None]()
+    while True:
+        page = read(wanted, None, below=below)
+        assert page.entries == ()
+        if page.below is None:
+            break
+        assert page.is_cut
+        told.append(page.looked_to)
+        below = page.below
+    assert len(told) in (2, 3)
+    assert told == sorted(filter(None, told), reverse=True)
+
+
 def test_the_end_of_a_log_that_was_changed_does_not_fit(tmp_path: Path) -> None:
     log, file = FileAuditLog(tmp_path), tmp_path / "audit.log"
     assert SeeLogEnd(log)().head is None

@@ -41,6 +41,7 @@ from .tables import Exclusion, SharedTables
 
 _CHECKED_AT_ONCE = 2000
 _READ_AT_ONCE = 250  # numbers of which the lines are read by one statement
+_LINE_BYTES = 370  # most have, with the name of an archive
 _SEARCHED_AT_ONCE = 20_000  # likewise, if only some of the lines are wanted
 
 _NO_KEY = "the log in the catalog is sealed, and this server does not have its key; copy it from a server that has it"
@@ -101,16 +102,26 @@ class SqlAuditLog:
                 below = number
         return None
 
-    def newest_first(self, below: str | None = None, containing: bytes = b"") -> Iterator[bytes]:
+    def newest_first(
+        self, below: str | None = None, containing: bytes = b"", *, most_bytes: int | None = None
+    ) -> Iterator[bytes]:
         end = self._rows.newest_number + 1 if below is None else self._number_of(below)
+        first = 1 if most_bytes is None else max(end - most_bytes // _LINE_BYTES - 1, 1)
         at_once = _SEARCHED_AT_ONCE if containing else _READ_AT_ONCE
-        while end > 1:
-            start = max(1, end - at_once)
+        while end > first:
+            start = max(first, end - at_once)
             values: Values = {"start": start, "end": end}
             found = self._rows.all(
                 *((_CONTAINING, {**values, "bytes": containing}) if containing else (_LINES, values))
             )
             yield from (bytes(line) for (line,) in found)
+            end = start
+        while end > 1:  # line by line, up to the first that is not looked for
+            start = max(1, end - _READ_AT_ONCE)
+            for (line,) in self._rows.all(_LINES, {"start": start, "end": end}):
+                yield bytes(line)
+                if containing not in bytes(line):
+                    return
             end = start
 
     @property

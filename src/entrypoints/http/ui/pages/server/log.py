@@ -63,6 +63,8 @@ async def show_log(request: Request) -> Response:
             "words": _WORDS,
             "lines": [_shown(entry, with_address=sees_all) for entry in page.entries],
             "page": page,
+            # where the part ends says when something was written, whatever that was
+            "looked_to": page.looked_to if sees_all else None,
             "first": LOG.path + ("?" + urlencode({**asked, "below": ""}) if wanted != LogFilter() else ""),
             "older": "" if page.below is None else f"{LOG.path}?{urlencode({k: v for k, v in asked.items() if v})}",
             "is_first": not below,
