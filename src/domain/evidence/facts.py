@@ -76,15 +76,20 @@ def read_in(entry: EvidenceEntry) -> Iterator[tuple[ArchiveId, str, datetime]]:
         return
     if since.tzinfo is None:
         return
-    for profile, named in archives.items():
+    for id, digest in _named(archives):
+        yield id, digest, since
+
+
+def _named(archives: object) -> Iterator[tuple[ArchiveId, str]]:
+    """What a line names by profile, as `_by_profile` made it."""
+    for profile, named in archives.items() if isinstance(archives, Mapping) else ():
         for label, digest in named.items() if isinstance(named, Mapping) else ():
-            type, _, name = str(label).partition("/")
             try:
-                id = ArchiveId(str(profile), BackupType(type), name)
+                id = _id(str(profile), str(label))
             except (TarkeepError, ValueError):
                 continue
             if isinstance(digest, str) and len(digest) == _SHORT:
-                yield id, digest, since
+                yield id, digest
 
 
 def of_finding(at: datetime, kind: EvidenceKind, id: ArchiveId, what: str) -> EvidenceEntry:
@@ -241,6 +246,19 @@ def of_pruning(
         "archives": {id.label: short(sha256) for id, sha256 in archives},
     }
     return EvidenceEntry(at, EvidenceKind.PRUNED, told)
+
+
+def gone_in(entry: EvidenceEntry) -> Iterator[tuple[ArchiveId, str]]:
+    """
+    The archives of which *entry* says that they were moved to the trash, or removed from it: identity, and the
+    beginning of the SHA-256. Names that make no sense are passed over.
+    """
+    archives, profile = entry.told.get("archives"), entry.told.get("profile")
+    if entry.kind is EvidenceKind.PRUNED:
+        archives = {profile: archives}
+    elif entry.kind is not EvidenceKind.PURGED:
+        return
+    yield from _named(archives)
 
 
 def of_purge(at: datetime, archives: Sequence[tuple[ArchiveId, str]]) -> EvidenceEntry:

@@ -64,6 +64,8 @@ def serve(
         )
     for reason in settled.off_record:
         log.error("not in the audit log", what=reason)
+    if settled.unproven:
+        log.error("not in the evidence", what=settled.unproven)
     _adopt(tarkeep)
     if adopted := tarkeep.adopt_snapshots():
         log.warning("recovered", snapshots=adopted)

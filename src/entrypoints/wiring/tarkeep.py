@@ -450,7 +450,7 @@ def assemble(
         watch_clock=watch_clock,
         accept_clock=AcceptClock(watch_clock, clock_notes),
         read_clock_note=ReadClockNote(clock_notes),
-        settle_trash=SettleTrash(store, catalog, clock, way_back, audit),
+        settle_trash=SettleTrash(store, catalog, clock, way_back, audit, evidence),
         read_marks=ReadMarks(store, catalog),
         read_all_marks=ReadAllMarks(store),
         make_hold=MakeHold(store, catalog, clock),

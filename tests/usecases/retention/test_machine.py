@@ -35,6 +35,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from tarkeep.adapters.memory.audit_log import MemoryAuditLog
 from tarkeep.adapters.memory.catalog import MemoryCatalog
 from tarkeep.adapters.memory.upkeep.clock_notes import MemoryClockNotes
+from tarkeep.adapters.memory.upkeep.evidence_log import MemoryEvidenceLog
 from tarkeep.adapters.sql.catalog import SqlCatalog
 from tarkeep.domain.access.audit import AuditEntry, entry_of
 from tarkeep.domain.access.on_record import BACK, MOVED, PURGED, OnRecord
@@ -42,6 +43,9 @@ from tarkeep.domain.archives.archive import BackupArchive, Lineage, Offer
 from tarkeep.domain.chains.points import RestorePoint
 from tarkeep.domain.errors.archives import NameConflict, ProfileNotFound
 from tarkeep.domain.errors.retention import LockEarlier, MarksUnreadable, PlanChanged, PrunePaused
+from tarkeep.domain.evidence.entry import EvidenceKind
+from tarkeep.domain.evidence.entry import entry_of as evidence_of
+from tarkeep.domain.evidence.facts import gone_in
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.jobs.job import GoOn, JobWork
 from tarkeep.domain.ports.catalog import Catalog
@@ -160,6 +164,7 @@ class RetentionMachine(RuleBasedStateMachine):
         self.client_time = self.clock.now()  # what the clock of the server would show if it were right
         self.clock_notes = MemoryClockNotes()
         self.audit = MemoryAuditLog()
+        self.evidence = MemoryEvidenceLog()
         self.lines: Counter[tuple[ArchiveId, str]] = Counter()  # how often each archive went to the trash, and for good
         self.policies = CurrentRules(RuleBook())
         self.folders = [DumpedFolder("first"), DumpedFolder("second")]
@@ -235,8 +240,15 @@ class RetentionMachine(RuleBasedStateMachine):
     def begin_process(self, fuse: Fuse) -> None:
         self.fuse = fuse
         store, catalog = fuse.around(self.door.store), fuse.around(self.catalog)
-        audit, notes = fuse.around(self.audit), self.clock_notes
-        self.tarkeep = assembled(store, catalog, self.clock, rules=self.policies, clock_notes=notes, audit=audit)
+        self.tarkeep = assembled(
+            store,
+            catalog,
+            self.clock,
+            rules=self.policies,
+            clock_notes=self.clock_notes,
+            audit=fuse.around(self.audit),
+            evidence=fuse.around(self.evidence),
+        )
 
     def enter(self, id: ArchiveId, sha256: str | None, result: str) -> None:
         """A line in the audit log, as the entry points add it."""
@@ -251,6 +263,18 @@ class RetentionMachine(RuleBasedStateMachine):
             assert found == Counter(
                 {str(id): times for (id, one), times in self.lines.items() if one == word and times}
             )
+
+    @invariant()
+    def each_removal_is_in_the_evidence_once(self) -> None:
+        """A run that died did not say what it had removed; the next process does. A purge ends first."""
+        said = [entry for _, line in self.evidence._lines if (entry := evidence_of(line)) is not None]
+        for kind, word in ((EvidenceKind.PRUNED, MOVED), (EvidenceKind.PURGED, PURGED)):
+            found = Counter(id for entry in said if entry.kind is kind for id, _ in gone_in(entry))
+            wanted = Counter({id: times for (id, one), times in self.lines.items() if one == word and times})
+            left = {trashed.id for trashed in self.door.store.trashed() if trashed.has_remains}
+            assert {
+                id: wanted[id] - found[id] for id in found | wanted if found[id] != wanted[id] and id not in left
+            } == {}
 
     # -- what the model knows ------------------------------------------------------------------------------------------
 

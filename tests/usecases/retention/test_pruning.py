@@ -36,13 +36,15 @@ from tarkeep.domain.errors.retention import (
     PrunePaused,
     TimeIsOver,
 )
+from tarkeep.domain.evidence.entry import EvidenceKind, entry_of
+from tarkeep.domain.evidence.facts import gone_in
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.ports.store import untold
 from tarkeep.domain.profiles.retention_policy import Every, KeepRule
 from tarkeep.domain.profiles.rules import ProfileRules, RuleBook
 from tarkeep.domain.profiles.span import Span
 from tarkeep.domain.retention import trash_note
-from tarkeep.domain.retention.decisions import PruneVerdict
+from tarkeep.domain.retention.decisions import PruneDecision, PrunePlan, PruneVerdict
 from tarkeep.domain.retention.marks import Hold
 from tarkeep.domain.usecases.linking.profile_links import ProfileLinks
 from tarkeep.domain.usecases.receiving.outcome import ReceiveOutcome
@@ -905,3 +907,58 @@ def test_a_file_that_somebody_laid_under_the_name_is_not_taken_for_the_archive(n
         (place / old[1].name).unlink()
     assert nights.tarkeep.undelete(old[1])[-1] == old[1]
     assert nights.restored(old[1])
+
+
+def _removed_by_lines(nights: Nights, kind: EvidenceKind) -> list[ArchiveId]:
+    """The archives that the evidence says are gone, once for each line that names them."""
+    lines = (line for month in nights.evidence.months() for line in nights.evidence.read(month))
+    entries = [entry for line in lines if (entry := entry_of(line)) is not None]
+    return sorted(id for entry in entries if entry.kind is kind for id, _ in gone_in(entry))
+
+
+def test_what_a_killed_prune_had_removed_is_in_the_evidence_after_the_next_start_once(nights: Nights) -> None:
+    """The line of a run is written at its end. The audit log had its lines all the time."""
+    old, _ = nights.chain(4), nights.chain(5)
+
+    class Killed(BaseException):
+        pass
+
+    def kill(removed: PruneDecision, _plan: PrunePlan) -> None:
+        if removed.archive.id == old[2]:
+            raise Killed
+
+    with pytest.raises(Killed):
+        nights.tarkeep.apply_prune("laptop", None, tell=kill)
+    assert _removed_by_lines(nights, EvidenceKind.PRUNED) == []
+    nights.clock.advance(timedelta(hours=1))
+    nights.restart()
+    assert _removed_by_lines(nights, EvidenceKind.PRUNED) == old[2:]
+    nights.restart()
+    nights.prune()
+    nights.restart()
+    assert _removed_by_lines(nights, EvidenceKind.PRUNED) == old
+
+
+def test_what_a_killed_purge_had_removed_is_in_the_evidence_after_the_next_one(nights: Nights) -> None:
+    """Also if no server was started meanwhile, since each purge looks at what was removed before its day."""
+    old, _ = nights.chain(3), nights.chain(5)
+    nights.prune()
+    nights.clock.advance(timedelta(days=8))
+
+    class Killed(BaseException):
+        pass
+
+    def kill(purged: ArchiveId, _again: bool) -> None:
+        if purged == old[1]:
+            raise Killed
+
+    with pytest.raises(Killed):
+        nights.tarkeep.purge_trash(tell=kill)
+    assert _removed_by_lines(nights, EvidenceKind.PURGED) == []
+    for _ in range(3):
+        nights.clock.advance(timedelta(days=1))
+        nights.tarkeep.purge_trash()
+    nights.restart()
+
+    assert _removed_by_lines(nights, EvidenceKind.PURGED) == old
+    assert _removed_by_lines(nights, EvidenceKind.PRUNED) == old

@@ -7,11 +7,13 @@ the catalog shows as stored leaves the trash. One that the catalog does not know
 is entered as removed, unless the store still has it: then it is stored.
 
 The audit log follows, too. A move is put on record after its note is durable and before the archive leaves the store:
-so only what is in both places, and what is shown again, may lack a line.
+so only what is in both places, and what is shown again, may lack a line. The evidence has one line for a whole run,
+written at its end: of what a run had removed before it was killed it gets a line here.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 from attrs import define, evolve, field, frozen
@@ -25,9 +27,11 @@ from ...ports.access import AuditLog
 from ...ports.catalog import Catalog
 from ...ports.store import ArchiveStore, TrashedArchive
 from ...ports.system import Clock
-from ...retention.trash_note import is_purged
+from ...ports.upkeep.evidence import EvidenceLog
+from ...retention.trash_note import TrashNote, is_purged
 from ...tarkeep_error import TarkeepError
-from .trash import archive_in, is_stored, note_on, purge_is_told
+from ..access.untold_removals import put_untold_removals_on_record
+from .trash import archive_in, is_removal, is_stored, note_on, purge_is_told
 from .undelete import WayBack
 
 
@@ -36,13 +40,15 @@ class SettledTrash:
     """
     How many archives were moved on into the trash, brought back out of it, and entered into the catalog.
 
-    *off_record* says for which of them the audit log could not be written, and why.
+    *off_record* says for which of them the audit log could not be written, and why; *unproven* why what a run removed
+    that was cut off is not in the evidence, empty if it is.
     """
 
     trashed: int = 0
     restored: int = 0
     entered: int = 0
     off_record: list[str] = field(factory=list)
+    unproven: str = ""
 
 
 @frozen
@@ -54,28 +60,44 @@ class SettleTrash:
     clock: Clock
     way_back: WayBack
     audit: AuditLog
+    evidence: EvidenceLog
 
     def __call__(self) -> SettledTrash:
         report = SettledTrash()
         removed = {archive.id: archive for archive in self.catalog.trashed()}
+        notes: list[TrashNote] = []
         for trashed in self.store.trashed():
             known = removed.pop(trashed.id, None)
             self._finish_line_of_purge(trashed, report)
             if known is None:
                 self._settle_unknown(trashed.id, report)
-                if (archive := archive_in(trashed)) is not None and not is_stored(trashed.id, self.store):
+                is_gone = not is_stored(trashed.id, self.store)
+                if (archive := archive_in(trashed)) is not None and is_gone:
                     report.entered += self.catalog.adopt([evolve(archive, state=ArchiveState.TRASHED)])
             elif is_stored(trashed.id, self.store):
+                is_gone = False
                 if is_purged(trashed.note):  # the note is of an earlier removal: the new one never began
                     self._show(trashed.id, report)
                 else:
-                    self._go_on(trashed, report)
+                    is_gone = self._go_on(trashed, report)
+            else:
+                is_gone = True
+            note = note_on(trashed)
+            if note is not None and is_removal(note, trashed, is_gone=is_gone):
+                notes.append(note)
         for id in removed:  # the trash has nothing of them
             if is_stored(id, self.store):
                 self._show(id, report)
             else:
                 self.catalog.forget(id)
+        self._prove(notes, report)
         return report
+
+    def _prove(self, notes: Sequence[TrashNote], report: SettledTrash) -> None:
+        try:
+            put_untold_removals_on_record(notes, self.evidence, self.clock.now())
+        except TarkeepError as error:
+            report.unproven = str(error)
 
     def _settle_unknown(self, id: ArchiveId, report: SettledTrash) -> None:
         """Take an archive out of the trash that the catalog shows as stored, or that the store has anyway."""
@@ -91,7 +113,8 @@ class SettleTrash:
         report.restored += 1
         self._take_back(id, report)
 
-    def _go_on(self, trashed: TrashedArchive, report: SettledTrash) -> None:
+    def _go_on(self, trashed: TrashedArchive, report: SettledTrash) -> bool:
+        """Whether the archive is in the trash now."""
         id = trashed.id
         if trashed.note is not None:
             try:
@@ -100,9 +123,10 @@ class SettleTrash:
                 pass
             else:
                 report.trashed += 1
-                return
+                return True
         self.store.untrash(id)
         self._show(id, report)
+        return False
 
     def _show(self, id: ArchiveId, report: SettledTrash) -> None:
         self.way_back.learn(id)  # it may have been on its way back, with a side-car that is junk

@@ -32,6 +32,7 @@ from ...retention.trash_note import TrashNote
 from ...tarkeep_error import TarkeepError
 from ...text.counted import counted
 from ..access.put_on_record import put_on_record
+from ..access.untold_removals import put_untold_removals_on_record
 from .brake import stopping
 from .despite_full_disk import despite_full_disk
 from .protect import marks_in
@@ -39,6 +40,9 @@ from .watch_clock import WatchClock
 
 TellPurge = Callable[[ArchiveId, bool], None]
 """Is told which archive is removed for good, and whether for the second time."""
+
+_SETTLED_BY_THEN = Span(1, Unit.DAY)
+"""How long ago a removal was put on record, if its run could do that: another one may be under way now."""
 
 KNOWN_FOR = Span(400, Unit.DAY)
 """How long the name of an archive stays known after it was removed."""
@@ -72,6 +76,16 @@ def archive_in(trashed: TrashedArchive) -> BackupArchive | None:
     return BackupArchive(
         note.id, note.size_bytes, note.digests, note.received_at, note.taken_at, state=ArchiveState.TRASHED
     )
+
+
+def is_removal(note: TrashNote, trashed: TrashedArchive, *, is_gone: bool) -> bool:
+    """
+    Whether *note* on *trashed* is of a removal that has come to its end: the archive *is_gone* from among the stored
+    ones, or left the trash with all that belongs to it.
+    """
+    if note.purged_at is None:
+        return is_gone
+    return trashed.size_bytes is None and not trashed.has_remains
 
 
 def is_in_trash(id: ArchiveId, store: ArchiveStore) -> bool:
@@ -120,6 +134,15 @@ def purge_is_told(id: ArchiveId, audit: AuditLog) -> bool:
     """Whether the newest line about where *id* is says that its bytes were removed."""
     newest = audit.newest(str(id), (PURGED, *COMES_AND_GOES))
     return newest is not None and newest.result.startswith(PURGED)
+
+
+def _removals_before(time: datetime, trashed: TrashedArchive) -> Iterator[TrashNote]:
+    """The note on *trashed*, if it is of a removal that had come to its end by *time*."""
+    note = note_on(trashed)
+    if note is None or max(note.trashed_at, note.purged_at or note.trashed_at) > time:
+        return
+    if is_removal(note, trashed, is_gone=True):
+        yield note
 
 
 @frozen
@@ -180,9 +203,11 @@ class PurgeTrash:
         now, report = self.clock.now(), PurgeReport(self.watch_clock().doubt)
         is_braked = cache(self._is_braked)  # by profile
         gone: list[tuple[ArchiveId, str]] = []
+        before: list[TrashNote] = []
         if report.stopped:
             return report
         for trashed in self.store.trashed():
+            before += _removals_before(_SETTLED_BY_THEN.before(now), trashed)
             if not go_on():
                 report.is_unfinished = True
                 break
@@ -198,16 +223,18 @@ class PurgeTrash:
                         gone.append((note.id, note.digests.sha256))
             except TarkeepError as error:
                 report.failed.append((trashed.id, str(error)))
-        self._put_on_record(gone, report)
+        self._put_on_record(gone, before, report)
         self.ballast.keep()
         return report
 
-    def _put_on_record(self, gone: Sequence[tuple[ArchiveId, str]], report: PurgeReport) -> None:
-        if not gone:
-            return
+    def _put_on_record(
+        self, gone: Sequence[tuple[ArchiveId, str]], before: Sequence[TrashNote], report: PurgeReport
+    ) -> None:
         what = counted(len(gone), "archive was", "archives were") + " removed for good"
         try:
-            put_on_record(of_purge(self.clock.now(), gone), self.evidence, what)
+            if gone:
+                put_on_record(of_purge(self.clock.now(), gone), self.evidence, what)
+            put_untold_removals_on_record(before, self.evidence, self.clock.now())
         except TarkeepError as error:
             report.unrecorded = str(error)
 
