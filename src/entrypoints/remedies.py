@@ -21,6 +21,7 @@ _REMEDIES = {
     ConcernKind.UNKNOWN: "restore it, and look: tarkeep restore {profile}",
     ConcernKind.CLOCK: "set the clock right if it is wrong, then run tarkeep clock accept",
     ConcernKind.JOB_FAILED: "tarkeep job list shows the jobs, tarkeep job run runs one again",
+    ConcernKind.COPY_BEHIND: "tarkeep replicate copies now, and shows what differs and what could not be copied",
     ConcernKind.DRILL_DIFFERENT: (
         "tarkeep drill list {profile} shows the drills; until it is explained, send a FULL: tarkeep points {profile}"
     ),

@@ -26,6 +26,7 @@ PARTS = {
     "LocalFile",
     "LocalFiles",
     "Part",
+    "PeerBytes",
     "RecordsWriter",
     "RunningChecksum",
     "RunningDigests",

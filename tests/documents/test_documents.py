@@ -464,6 +464,18 @@ def test_operations(tmp_path: Path) -> None:
     ]
 
 
+def test_the_second_copy(tmp_path: Path) -> None:
+    """docs/second-copy.md: a copy, a changed byte that is healed, and a restore when the first server is gone."""
+    home = tmp_path / "home"
+    home.mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as first, socket.create_server(("127.0.0.1", 0)) as second:
+        ports = {"5001": str(first.getsockname()[1]), "5002": str(second.getsockname()[1])}
+    lines = page_commands("docs/second-copy.md")
+    start = next(at for at, line in enumerate(lines) if line.text.startswith("mkdir second-copy"))
+
+    check(Sandbox(home, ports).play(lines[start:]), Sandbox(home, {}))
+
+
 def test_watching(tmp_path: Path) -> None:
     """docs/watching.md: a rehearsal of an alert, from a changed byte to the notice that it is over."""
     home = tmp_path / "home"

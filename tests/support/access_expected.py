@@ -85,7 +85,12 @@ EXPECTED: dict[tuple[str, str], Access] = {
     ),
     **_rows((Scope.LIST,), Where.EVERY, "GET /api/v1/evidence"),
     **_rows(
-        (Scope.ADMIN,), Where.EVERY, "POST /api/v1/clock/accept", "POST /api/v1/jobs/{job}/run", "POST /api/v1/scrub"
+        (Scope.ADMIN,),
+        Where.EVERY,
+        "POST /api/v1/clock/accept",
+        "POST /api/v1/jobs/{job}/run",
+        "POST /api/v1/scrub",
+        "POST /api/v1/replicate",
     ),
     **_rows((Scope.ADMIN,), Where.PATH, f"DELETE {ARCHIVE}/holds/{{hold:path}}", f"DELETE {PROFILE}/brake"),
     **_rows(

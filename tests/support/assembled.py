@@ -54,7 +54,7 @@ from tarkeep.domain.usecases.linking.see_point import Seeing
 from tarkeep.domain.usecases.notices.deliver import DELIVER
 from tarkeep.domain.usecases.receiving.outcome import SameName
 from tarkeep.domain.usecases.watching.watch import WATCH
-from tarkeep.entrypoints.wiring.jobs import OFTEN, DrillPlan, JobPlan, ScrubPlan
+from tarkeep.entrypoints.wiring.jobs import OFTEN, CopyPlan, DrillPlan, JobPlan, ScrubPlan
 from tarkeep.entrypoints.wiring.notices import NoticeWiring
 from tarkeep.entrypoints.wiring.tarkeep import Tarkeep, assemble, reading
 from tarkeep.entrypoints.wiring.uploads import UploadLimits
@@ -89,6 +89,7 @@ def assembled(
     job_plan: JobPlan | None = None,
     drill_plan: DrillPlan | None = None,
     upload_limits: UploadLimits | None = None,
+    copy_plan: CopyPlan | None = None,
 ) -> Tarkeep:
     """Tarkeep over these adapters, without waiting: a name that is held is refused at once."""
     hasher = HashlibHasher()
@@ -125,6 +126,7 @@ def assembled(
         clock_notes=clock_notes,
         job_plan=job_plan,
         drill_plan=drill_plan,
+        copy_plan=copy_plan,
     )
     intake = tarkeep.receive.begin_intake
     intake = evolve(intake, settle=evolve(intake.settle, patience=timedelta(0)))

@@ -44,6 +44,8 @@ SILENCE_SECONDS = 300.0
 PROXY = "proxy"  # the code of a refusal by a proxy in between
 WAIT_DIGITS = 10  # a longer Retry-After is not honoured
 BLOCK_BYTES = 1 << 20
+MOST_REFUSAL_BYTES = 1 << 20
+"""So much is read of an answer that says no where content was asked for."""
 
 
 def trusted(certificates: str | None, fingerprint: str | None) -> dict[str, Any]:
@@ -166,13 +168,14 @@ class HttpConnection:
                 redirect=False,
                 timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=silence_seconds),
             )
-            if answer.status >= 400 and not preload:
-                answer.read(cache_content=True)
+            refusal = b""
+            if answer.status >= 300:
+                refusal = answer.data if preload else answer.read(MOST_REFUSAL_BYTES)
         except urllib3.exceptions.HTTPError as error:
             raise self._no_answer(error) from error
         self._has_answered = True
         if answer.status >= 300:
-            raise self._refusal(answer, target)
+            raise self._refusal(answer, refusal, target)
         return answer
 
     @property
@@ -197,9 +200,9 @@ class HttpConnection:
             self.shown_url, reason_of(error), is_unreachable=is_unreachable and not self._has_answered
         )
 
-    def _refusal(self, answer: urllib3.BaseHTTPResponse, target: str) -> TarkeepError:
+    def _refusal(self, answer: urllib3.BaseHTTPResponse, content: bytes, target: str) -> TarkeepError:
         try:
-            told = Told.read(answer.data)
+            told = Told.read(content)
             code, detail = told.text("code"), told.text("detail")
         except NotUnderstood:
             told = Told({})

@@ -13,7 +13,7 @@ import msgspec
 from attrs import astuple
 from sqlalchemy import Select
 
-from ...domain.archives.archive import AfterEnd, ArchiveState, BackupArchive, Contents, Kind, Lineage
+from ...domain.archives.archive import AfterEnd, ArchiveState, BackupArchive, Contents, Copied, Kind, Lineage
 from ...domain.errors.capacity import CatalogDamaged
 from ...domain.identity.archive_id import ArchiveId, BackupType
 from ...domain.identity.digests import Digests
@@ -59,8 +59,10 @@ ARCHIVE = (
     _a.snapshot_after,
     _a.has_snapshot,
     _a.notes,
+    _a.copied_us,
+    _a.came_late,
 )
-_TAIL = 6  # of these: four columns of the lineage, and the last two
+_TAIL = 8  # of these: four columns of the lineage, and the last four
 
 
 def values_of(archive: BackupArchive, *, claimed: bool) -> Values:
@@ -94,6 +96,8 @@ def values_of(archive: BackupArchive, *, claimed: bool) -> Values:
         "snapshot_after": lineage.snapshot_after,
         "has_snapshot": archive.has_snapshot,
         "notes": json.dumps(archive.notes) if archive.notes else None,
+        "copied_us": None if archive.copied is None else microseconds(archive.copied.at),
+        "came_late": None if archive.copied is None else archive.copied.is_late,
     }
 
 
@@ -147,7 +151,7 @@ kept_archive = lru_cache(KEPT)(archive_of)
 
 
 def _told_by(row: Sequence[Any]) -> BackupArchive:
-    *about_lineage, has_snapshot, notes = row[-_TAIL:]
+    *about_lineage, has_snapshot, notes, copied_us, came_late = row[-_TAIL:]
     profile, type, name, size_bytes, md5, sha256, received_us, taken_us, *about_contents, state = row[:-_TAIL]
     contents = None
     kind, members, unpacked, newest_us, has_unchanged, roots, after_end, listed, unchanged = about_contents
@@ -174,6 +178,7 @@ def _told_by(row: Sequence[Any]) -> BackupArchive:
         _lineage(*about_lineage),
         bool(has_snapshot),
         () if notes is None else _texts(notes),
+        None if copied_us is None else Copied(time_of(copied_us), bool(came_late)),
     )
 
 

@@ -32,7 +32,7 @@ from sqlalchemy import (
 
 from ...domain.errors.settings import FormatUnknown
 
-HEAD = "0023"
+HEAD = "0024"
 """The newest revision among the migrations."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -84,6 +84,8 @@ archives = Table(
     Column("after_end", Text),  # a JSON array: bytes, and whether they are a tar
     Column("listed", BigInteger),
     Column("unchanged", BigInteger),
+    Column("copied_us", BigInteger),
+    Column("came_late", Boolean),
     UniqueConstraint("type", "name", "profile", name="archives_identity"),
 )
 """Claims and entries. One table for both, so that one unique constraint makes an identity taken by either."""

@@ -125,13 +125,27 @@ def is_dated_ahead(taken_at: datetime, received_at: datetime) -> bool:
 
 
 @frozen
+class Copied:
+    """
+    That an archive was copied from another server, and arrived *at* this time by the clock of the server here.
+
+    Its receipt is then what the other server says of it, bounded by *at*. *is_late* says that it claims an earlier
+    receipt than an archive of its profile that was here when it came: so it comes in between, where nothing was.
+    """
+
+    at: datetime = field(validator=_aware_utc)
+    is_late: bool = False
+
+
+@frozen
 class BackupArchive:
     """
     One immutable ``.tar.gz`` and what the server knows of it.
 
     *received_at* is by the server's clock, *taken_at* the best known time of the dump. *contents* is None where
     validation was switched off. *has_snapshot* says whether the snapshot file that the dump left behind is kept with
-    the archive; `Lineage.snapshot_after` is then its digest. *notes* are the sender's remarks, a line each.
+    the archive; `Lineage.snapshot_after` is then its digest. *notes* are the sender's remarks, a line each. *copied* is
+    None unless another server received it first.
     """
 
     id: ArchiveId
@@ -144,6 +158,12 @@ class BackupArchive:
     lineage: Lineage = Lineage()
     has_snapshot: bool = False
     notes: tuple[str, ...] = field(default=(), validator=_noted)
+    copied: Copied | None = None
+
+    @property
+    def here_since(self) -> datetime:
+        """When it arrived here, by the clock of this server: no other server, and no sender, can claim that."""
+        return self.received_at if self.copied is None else self.copied.at
 
     @property
     def is_dated_ahead(self) -> bool:
@@ -226,7 +246,12 @@ def earliest(archive: BackupArchive, zone: tzinfo = UTC) -> datetime:
 
 @frozen
 class Offer:
-    """What the sender says of an archive. Only an import states *received_at*, never a client."""
+    """
+    What the sender says of an archive. Only an import or a copy states *received_at*, never a client.
+
+    *is_copy* says that it comes from another server: it is taken in whatever it builds on, and *received_at* is that
+    server's word, which is believed as far as `Copied` says.
+    """
 
     id: ArchiveId
     digests: DeclaredDigests = field(factory=DeclaredDigests)
@@ -234,3 +259,4 @@ class Offer:
     received_at: datetime | None = None
     lineage: Lineage = Lineage()
     notes: tuple[str, ...] = field(default=(), validator=_noted)
+    is_copy: bool = False

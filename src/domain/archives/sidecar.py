@@ -17,7 +17,7 @@ from ..identity.archive_id import ArchiveId, BackupType
 from ..identity.digests import Digests
 from ..tarkeep_error import TarkeepError
 from ..text.times import rfc3339
-from .archive import AfterEnd, ArchiveState, BackupArchive, Contents, Kind, Lineage
+from .archive import AfterEnd, ArchiveState, BackupArchive, Contents, Copied, Kind, Lineage
 from .summed import is_as_summed, sha256, summed, text_of
 
 FORMAT = 1
@@ -50,6 +50,8 @@ def _members(archive: BackupArchive) -> dict[str, object]:
         "snapshot_after": lineage.snapshot_after,
         "notes": list(archive.notes),
     }
+    if archive.copied is not None:  # not in side-cars of others, which have to stay as they are
+        members["copied"] = {"at": rfc3339(archive.copied.at), "is_late": archive.copied.is_late}
     if archive.state is ArchiveState.DAMAGED:
         members["state"] = archive.state.value
     return members
@@ -112,6 +114,7 @@ def decode(sidecar: bytes, *, is_doubtful: bool = False) -> BackupArchive:
             ),
             state=ArchiveState(members.get("state", ArchiveState.STORED.value)),
             notes=tuple(_text(note) for note in members.get("notes", ())),
+            copied=(copied := members.get("copied")) and Copied(_parse(copied["at"]), _boolean(copied["is_late"])),
         )
     except InvalidSidecar:
         raise

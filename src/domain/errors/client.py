@@ -112,6 +112,18 @@ class NothingToSend(TarkeepError):
 
 
 @define
+class TooManyBytes(TarkeepError):
+    """A server sends more bytes of something than it says it has; *server* is its address without a password."""
+
+    server: str
+    what: str
+    size_bytes: int
+
+    def __str__(self) -> str:
+        return f"{self.server} sends more of {self.what} than the {counted(self.size_bytes, 'byte')} there should be"
+
+
+@define
 class PulledBytesDiffer(TarkeepError):
     """A complete download does not have the SHA-256 that the server names; both in lower-case hex."""
 

@@ -17,6 +17,7 @@ _EVENTS = {
     ConcernKind.DRILL_BEHIND: Event.DRILL_BEHIND,
     ConcernKind.CLOCK: Event.CLOCK_JUMPED,
     ConcernKind.JOB_FAILED: Event.JOB_FAILED,
+    ConcernKind.COPY_BEHIND: Event.COPY_BEHIND,
     ConcernKind.DISK: Event.DISK,
     ConcernKind.UNDELIVERED: Event.UNDELIVERED,
 }

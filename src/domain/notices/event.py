@@ -22,6 +22,7 @@ class Event(Enum):
     CLOCK_JUMPED = "clock-jumped"
     DISK = "disk"
     JOB_FAILED = "job-failed"
+    COPY_BEHIND = "copy-behind"
     UNDELIVERED = "undelivered"
 
 

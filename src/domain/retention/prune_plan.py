@@ -3,14 +3,18 @@ What may be removed of a profile, and why everything else stays.
 
 The rule book:
 
-1. *Young* archives, received within ``minimum_age``, stay, and displace nothing: rules and minimums count older points
-   only. So whatever a thief sends removes nothing until somebody had time to notice.
+1. *Young* archives, which arrived within ``minimum_age``, stay, and displace nothing: rules and minimums count older
+   points only. So whatever a thief sends removes nothing until somebody had time to notice. The age of an archive that
+   was copied from another server counts from its arrival here.
 2. A point is *eligible* if it restores. Links are worked out twice, with and without the young; what restores by either
    counts, for a young archive must not spoil an older point.
 3. Each rule sorts the eligible points by the time of their receipt into *buckets* and keeps one of each (see
    `buckets`). Rules are independent. A second pass does the same by the time of the dump, which its sender claims, so
    that two weeks that a laptop delivers in one night are still two weeks: a claim may save an archive, never condemn
    it.
+   Where archives were copied from another server, its word for their receipts sorts them. So rules and minimums are
+   applied twice: to all points, and as if those did not exist that came *late* (see `Copied`). What either wants
+   stays: a server that lies about the past puts nothing in the place of what was copied before.
 4. *Minimums*: the newest points and full archives stay, whatever the rules say; so does what is held, locked, being
    read, of the future, or broken for a short time only.
 5. *Closure*: whatever a kept archive builds on stays, by both ways of linking. Where a link is uncertain, other
@@ -90,7 +94,7 @@ def plan_prune(
 def without_young(points: Iterable[PlacedArchive], policy: RetentionPolicy, now: datetime) -> list[PlacedArchive]:
     """*points* but those received so recently that they stay and displace nothing."""
     young_since = policy.minimum_age.before(now)
-    return [place for place in points if place.archive.received_at <= young_since]
+    return [place for place in points if place.archive.here_since <= young_since]
 
 
 @define
@@ -129,9 +133,13 @@ class _Planning:
         for one in self.known.values():
             self._keep_by_itself(one)
         since = self._young_since
-        eligible = [one for one in self.known.values() if one.restores and one.archive.received_at <= since]
+        eligible = [one for one in self.known.values() if one.restores and one.archive.here_since <= since]
         self._keep_by_rules(eligible)
         self._keep_minimums(eligible)
+        in_time = [one for one in eligible if one.archive.copied is None or not one.archive.copied.is_late]
+        if len(in_time) < len(eligible):
+            self._keep_by_rules(in_time)
+            self._keep_minimums(in_time)
         for id, reason in self.circumstances.also.items():
             if id in self.known:
                 self.known[id].reasons += (reason,)
@@ -146,12 +154,12 @@ class _Planning:
     # -- what stays whatever the rules say ---------------------------------------------------------------------------
 
     def _is_young(self, one: Candidate) -> bool:
-        return one.archive.received_at > self._young_since
+        return one.archive.here_since > self._young_since
 
     def _keep_by_itself(self, one: Candidate) -> None:
         archive, circumstances = one.archive, self.circumstances
         if self._is_young(one):
-            until = minute(self.policy.minimum_age.after(archive.received_at))
+            until = minute(self.policy.minimum_age.after(archive.here_since))
             text = f"younger than minimum_age = {self.policy.minimum_age} until {until}"
             one.reasons += (Reason(ReasonKind.YOUNG, text),)
         if circumstances.marks:

@@ -39,6 +39,7 @@ class ConcernKind(Enum):
     DISK = "disk"
     DRILL_DIFFERENT = "drill-different"
     DRILL_BEHIND = "drill-behind"
+    COPY_BEHIND = "copy-behind"
     UNDELIVERED = "undelivered"
     NOTICES_WAIT = "notices-wait"
 

@@ -66,6 +66,7 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("job list", "server.job:list_", "List what the server does by itself, and when."),
         Command("job run", "server.job:run", "Do one of these things now."),
         Command("scrub", "server.scrub:scrub", "Read the stored archives again, and show what is damaged."),
+        Command("replicate", "server.copying.replicate:replicate", "Copy another server's archives here, and heal."),
         Command("clock accept", "server.clock:accept", "Say that this machine's clock is right."),
         Command("rules check", "server.rules:check", "Check a file with the rules of profiles."),
         Command("rules show", "server.rules:show_", "Show the rules that a profile has, and from where."),

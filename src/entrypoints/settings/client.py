@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 import threading
@@ -19,10 +18,9 @@ from ...domain.client.address import ServerAddress
 from ...domain.errors.settings import InvalidSetting
 from ...domain.identity.archive_id import BackupType
 from .files import expanded, home_directory, read_setting_text, with_home
-from .secrets import keep_secret
+from .secrets import check_fingerprint, keep_secret, token_in
 from .server import Size
 
-_TOKEN = re.compile(r"[!-~]{1,4096}", re.ASCII)
 _MOST_JOBS = 64
 _LAST_WORDS_SECONDS = 1.0
 SLOWEST_RATE = 64 << 10  # below this, a block takes longer than servers wait for the next byte
@@ -36,11 +34,6 @@ def _positive(_instance: object, attribute: object, value: int | None) -> None:
 def _rate(_instance: object, _attribute: object, value: int | None) -> None:
     if value is not None and value < SLOWEST_RATE:
         raise InvalidSetting("limit_rate", f"must be at least 64K bytes per second, is {value}")
-
-
-def _fingerprint(_instance: object, _attribute: object, value: str | None) -> None:
-    if value is not None and not re.fullmatch(r"[0-9A-Fa-f]{64}", value.replace(":", ""), re.ASCII):
-        raise InvalidSetting("fingerprint", f"must be the SHA-256 of a certificate, 64 hex digits, is {value!r}")
 
 
 def _jobs(_instance: object, _attribute: object, value: int | None) -> None:
@@ -113,7 +106,7 @@ class ClientSettings:
     cacert: Path | None = None
     """A PEM file with the authorities to trust for the server's certificate. Default: those the system trusts."""
 
-    fingerprint: str | None = field(default=None, validator=_fingerprint)
+    fingerprint: str | None = field(default=None, validator=check_fingerprint)
     """The SHA-256 of the server's certificate; only this certificate is then trusted, whoever signed it."""
 
     json: bool = False
@@ -131,28 +124,17 @@ class ClientSettings:
         """
         if "TARKEEP_TOKEN" in os.environ:
             text = os.environ["TARKEEP_TOKEN"]
-            return _token("TARKEEP_TOKEN", text, "") if text.strip() else None
+            return token_in("TARKEEP_TOKEN", text, "") if text.strip() else None
         if self.token_file is not None:
             file = expanded("token_file", self.token_file)
             try:
                 text = read_setting_text("token_file", file)
             except FileNotFoundError as error:
                 raise InvalidSetting("token_file", f"{self.token_file}: {error.strerror}") from error
-            return _token("token_file", text, f"{self.token_file} holds no token")
+            return token_in("token_file", text, f"{self.token_file} holds no token")
         if self.token_command is not None:
-            return _token("token_command", _printed(self.token_command), "it printed no token")
+            return token_in("token_command", _printed(self.token_command), "it printed no token")
         return None
-
-
-def _token(setting: str, text: str, without: str) -> str:
-    """The single word in *text*, which never becomes part of a message."""
-    words = text.split()
-    if not words:
-        raise InvalidSetting(setting, without)
-    if len(words) > 1 or not _TOKEN.fullmatch(words[0]):
-        raise InvalidSetting(setting, "a token is one word of plain letters, digits and signs, at most 4096 of them")
-    keep_secret(words[0])
-    return words[0]
 
 
 def _printed(command: str) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from ...domain.errors.settings import InvalidSetting
+
 _SHORTEST_SECRET = 5  # anything shorter may be part of any word
 
 
@@ -52,3 +54,28 @@ def _without(text: str, secret: str) -> str:
         text = f"{text[:at]}***{text[end:]}"
         at = text.find(secret[:least], at + 3)
     return text
+
+
+_WORD = re.compile(r"[!-~]{1,4096}", re.ASCII)
+
+
+def token_in(setting: str, text: str, without: str) -> str:
+    """
+    The single word in *text*, which never becomes part of a message; *without* says that there is none.
+
+    Raises:
+        InvalidSetting: it is not one word of a token.
+    """
+    words = text.split()
+    if not words:
+        raise InvalidSetting(setting, without)
+    if len(words) > 1 or not _WORD.fullmatch(words[0]):
+        raise InvalidSetting(setting, "a token is one word of plain letters, digits and signs, at most 4096 of them")
+    keep_secret(words[0])
+    return words[0]
+
+
+def check_fingerprint(_instance: object, _attribute: object, value: str | None) -> None:
+    """Check that *value* is one, if it is given. Raises InvalidSetting."""
+    if value is not None and not re.fullmatch(r"[0-9A-Fa-f]{64}", value.replace(":", ""), re.ASCII):
+        raise InvalidSetting("fingerprint", f"must be the SHA-256 of a certificate, 64 hex digits, is {value!r}")

@@ -159,9 +159,27 @@ class StorageSettings:
     job_rehearse: str = "0 2 * * *"
     """When restores are rehearsed in the server, where no machine runs drills: a cron line, or off."""
 
+    job_replicate: str = "*/15 * * * *"
+    """When archives of the server that replicate_from names are copied: a cron line, or off."""
+
     job_watch: str = "often"
     """When profiles that changed, or are due, are looked at, and notices are delivered: often, which is twice a minute,
     a cron line, or off."""
+
+    replicate_from: str = ""
+    """The address of another Tarkeep server, whose archives are copied here, and damaged ones healed from there."""
+
+    replicate_token_file: Path | None = field(default=None, converter=with_home_if_any)
+    """A file with a token of that server that has the scopes list and pull, and no other."""
+
+    replicate_profiles: tuple[str, ...] = ("*",)
+    """Patterns of the profiles that are copied."""
+
+    replicate_cacert: Path | None = field(default=None, converter=with_home_if_any)
+    """A PEM file with the authorities to trust for the certificate of that server. Default: those the system trusts."""
+
+    replicate_fingerprint: str | None = None
+    """The SHA-256 of its certificate; only this certificate is then trusted, whoever signed it."""
 
     scrub_every: str = "30d"
     """How often every archive is read again, such as 14d or 8w."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from datetime import UTC, timedelta, tzinfo
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
@@ -10,7 +11,9 @@ from zoneinfo import ZoneInfo
 from attrs import field, frozen
 
 from ...adapters.cron_lines import CronsimLines
+from ...adapters.http.peer import opened_peer
 from ...adapters.memory.one_reader import AnyPace, OneReader
+from ...adapters.memory.peers import no_peer
 from ...adapters.memory.upkeep.drill_table import MemoryDrillTable
 from ...adapters.memory.upkeep.job_table import MemoryJobTable
 from ...adapters.process.upkeep.readers import ThreadReaders
@@ -18,6 +21,7 @@ from ...adapters.process.upkeep.scrub_pace import ProcessTraffic, SleepingPace
 from ...domain.drills.choice import DrillEvery, DrillLimits
 from ...domain.errors.settings import InvalidSetting
 from ...domain.jobs.job import OFF, Job, JobWork, Timing
+from ...domain.ports.access import AuditLog
 from ...domain.ports.catalog import Catalog
 from ...domain.ports.inspection import Hasher, Inspector
 from ...domain.ports.store import ArchiveStore
@@ -27,6 +31,7 @@ from ...domain.ports.upkeep.drills import DrillTable
 from ...domain.ports.upkeep.evidence import EvidenceLog
 from ...domain.ports.upkeep.figures import Tally
 from ...domain.ports.upkeep.jobs import JobTable
+from ...domain.ports.upkeep.peers import OpenPeer
 from ...domain.ports.upkeep.scrubbing import Readers, ReadingPace, Traffic
 from ...domain.ports.upkeep.scrubs import ScrubTable
 from ...domain.ports.upkeep.statuses import StatusTable
@@ -44,12 +49,18 @@ from ...domain.usecases.notices.deliver import DELIVER
 from ...domain.usecases.reading.archive_members import ArchiveMembers
 from ...domain.usecases.reading.examiner import Examiner
 from ...domain.usecases.reading.mend_sidecar import MendSidecar
+from ...domain.usecases.receiving.receive import ReceiveArchive
+from ...domain.usecases.replicating.arriving import Perseverance
+from ...domain.usecases.replicating.replicate import ReplicateArchives
+from ...domain.usecases.replicating.sources import REPLICATE, PeerSource
 from ...domain.usecases.restoring.load_points import LoadPoints
 from ...domain.usecases.restoring.open_point import OpenPoint
 from ...domain.usecases.restoring.restore_tar import RestoreTar
+from ...domain.usecases.restoring.snapshots import KeepSnapshot
 from ...domain.usecases.scrubbing.scrub_archive import ScrubArchive
 from ...domain.usecases.scrubbing.scrub_archives import ScrubArchives
 from ...domain.usecases.watching.watch import WATCH
+from ..settings.replicate import stated_peer
 from ..settings.server import StorageSettings
 
 OFTEN = Timing("every 30 s", "UTC", EverySo(timedelta(seconds=30)))
@@ -101,6 +112,7 @@ def job_plan(settings: StorageSettings, table: JobTable, server: str) -> JobPlan
         "purge": settings.job_purge,
         "scrub": settings.job_scrub,
         REHEARSE: settings.job_rehearse,
+        REPLICATE: settings.job_replicate if settings.replicate_from.strip() else OFF.line,
     }
     watch = settings.job_watch
     timings = dict.fromkeys(
@@ -251,3 +263,31 @@ def drill_plan(settings: StorageSettings, table: DrillTable) -> DrillPlan:
     except ValueError as error:
         raise InvalidSetting("drill_every", str(error)) from None
     return DrillPlan(table, DrillLimits(every, settings.drill_bytes, settings.drill_minutes))
+
+
+@frozen
+class CopyPlan:
+    """Where archives are copied from, and the way there; *wait* sleeps for seconds between two tries."""
+
+    source: PeerSource = field(factory=PeerSource)
+    open_peer: OpenPeer = no_peer
+    wait: Callable[[float], None] = time.sleep
+
+    def work(
+        self, catalog: Catalog, receive: ReceiveArchive, keep: KeepSnapshot, clock: Clock, audit: AuditLog
+    ) -> ReplicateArchives:
+        """What the job does, over these ports."""
+        return ReplicateArchives(
+            self.source, self.open_peer, catalog, receive, keep, clock, audit, Perseverance(self.wait)
+        )
+
+
+def copy_plan(settings: StorageSettings) -> CopyPlan:
+    """
+    The plan of *settings*. Files that they name are read at each run.
+
+    Raises:
+        InvalidSetting: the other server has no address, or a file cannot be read.
+    """
+    stated_peer(settings)
+    return CopyPlan(PeerSource(lambda: stated_peer(settings)), opened_peer)

@@ -56,7 +56,7 @@ from ..settings.server import StorageSettings
 from ..starting import starting
 from .beside.kept import is_memory, kept_beside
 from .buckets import bucket_address
-from .jobs import drill_plan, job_plan, scrub_plan, zone_of
+from .jobs import copy_plan, drill_plan, job_plan, scrub_plan, zone_of
 from .notices import AlertingNotices, NoticeWiring, channels_of, heartbeat_of, notice_settings
 from .tarkeep import Tarkeep, assemble, reading
 from .uploads import UploadLimits
@@ -142,6 +142,7 @@ def open_tarkeep(settings: StorageSettings) -> Iterator[Tarkeep]:
             used=catalog.used,
             notices=notices,
             drill_plan=drill_plan(settings, catalog.drills),
+            copy_plan=copy_plan(settings),
         )
         opened.callback(tarkeep.uploads.close)
         opened.callback(tarkeep.token_store.keep_uses)

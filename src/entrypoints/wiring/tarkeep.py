@@ -49,6 +49,7 @@ from ...domain.usecases.access.visible import VisibleProfiles
 from ...domain.usecases.drills.judge_drill import FindDrill, JudgeDrill, ListDrills, MeasureRestores
 from ...domain.usecases.drills.open_drill import OpenDrill
 from ...domain.usecases.drills.rehearse import REHEARSE
+from ...domain.usecases.jobs.ask_for_copy import AskForCopy
 from ...domain.usecases.jobs.ask_for_scrub import SCRUB, AskForScrub
 from ...domain.usecases.jobs.run_due import RunDueJobs, SettleRuns
 from ...domain.usecases.jobs.show_jobs import AskForRun, ListJobs, ListRuns
@@ -88,6 +89,7 @@ from ...domain.usecases.receiving.begin_intake import BeginIntake
 from ...domain.usecases.receiving.outcome import SameName
 from ...domain.usecases.receiving.receive import ReceiveArchive, ReceiveLateOffer
 from ...domain.usecases.receiving.settle import StoreArchive
+from ...domain.usecases.replicating.sources import REPLICATE
 from ...domain.usecases.restoring.load_points import LoadPoints, LoadSettledPoints
 from ...domain.usecases.restoring.make_plan import MakePlan
 from ...domain.usecases.restoring.open_point import OpenPoint, PointTrees, RecallPoint
@@ -118,7 +120,7 @@ from ...domain.usecases.watching.show_rules import ShowRules
 from ...domain.usecases.watching.watch import WATCH, WatchProfiles
 from ..logs import Log, LoggedNotices
 from .advice import advice
-from .jobs import DrillPlan, JobPlan, ScrubPlan
+from .jobs import CopyPlan, DrillPlan, JobPlan, ScrubPlan
 from .notices import NoticeWiring
 from .uploads import UploadLimits, Uploads, uploads_of
 
@@ -209,6 +211,7 @@ class Tarkeep:
     list_runs: ListRuns
     ask_for_run: AskForRun
     ask_for_scrub: AskForScrub
+    ask_for_copy: AskForCopy
     open_drill: OpenDrill
     find_drill: FindDrill
     judge_drill: JudgeDrill
@@ -280,6 +283,7 @@ def assemble(
     clock_notes: ClockNotes | None = None,
     job_plan: JobPlan | None = None,
     drill_plan: DrillPlan | None = None,
+    copy_plan: CopyPlan | None = None,
     ballast: Ballast | None = None,
     notices: NoticeWiring | None = None,
 ) -> Tarkeep:
@@ -319,7 +323,8 @@ def assemble(
     purge_trash = PurgeTrash(store, catalog, records, rules, clock, watch_clock, ballast, evidence)
     scrub = scrub_plan.work(store, catalog, hasher, examiner, mend, names, clock, tally, evidence)
     notices = notices or NoticeWiring()
-    drill_plan = drill_plan or DrillPlan()
+    drill_plan, copy_plan = drill_plan or DrillPlan(), copy_plan or CopyPlan()
+    keep_snapshot = KeepSnapshot(store, catalog, hasher)
     look = ProfileLook(
         store,
         catalog,
@@ -335,7 +340,7 @@ def assemble(
     )
     trash = TrashSize(store, clock, turns)
     sample = SampleUsage(catalog, trash, arrived, used, clock)
-    check_server = CheckServer(job_plan.table, watch_clock, store, reserve, notices.table)
+    check_server = CheckServer(job_plan.table, clock, watch_clock, store, reserve, notices.table)
     beat = None if notices.heartbeat is None else Beat(notices.heartbeat, job_plan.table, clock, WATCH)
     open_point, restore_tar = (
         OpenPoint(load_points, trees),
@@ -363,7 +368,11 @@ def assemble(
             "prune": PruneProfiles(apply_prune, catalog, rules, clock, audit, watch_clock),
             "purge": EmptyTrash(store, purge_trash, clock, audit),
         },
-        {SCRUB: scrub, REHEARSE: drilling.rehearse},
+        {
+            SCRUB: scrub,
+            REHEARSE: drilling.rehearse,
+            REPLICATE: copy_plan.work(catalog, receive, keep_snapshot, clock, audit),
+        },
         {
             WATCH: WatchProfiles(look, check_server, notices.table, ids, notices.in_use, sample),
             DELIVER: DeliverNotices(
@@ -426,7 +435,7 @@ def assemble(
         import_folder=ImportFolder(receive),
         links=links,
         load_points=load_points,
-        keep_snapshot=KeepSnapshot(store, catalog, hasher),
+        keep_snapshot=keep_snapshot,
         read_snapshot=ReadSnapshot(store, catalog, hasher, examiner.notifier),
         adopt_snapshots=AdoptSnapshots(store, catalog, hasher),
         open_point=open_point,
@@ -464,6 +473,7 @@ def assemble(
         list_runs=list_runs,
         ask_for_run=ask_for_run,
         ask_for_scrub=AskForScrub(scrub_plan.table, ask_for_run, list_runs),
+        ask_for_copy=AskForCopy(copy_plan.source, ask_for_run),
         open_drill=drilling.open,
         find_drill=drilling.judge.find,
         judge_drill=drilling.judge,

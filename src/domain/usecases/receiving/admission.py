@@ -53,7 +53,7 @@ class AdmissionChecks:
         Raises:
             QuotaExceeded: the profile may not hold *coming_bytes* more, or one more archive.
             ParentMismatch: its parent is not stored, or is not the one to build on. An offer whose name is stored
-                already is not judged: it is probably a retry.
+                already is not judged: it is probably a retry. Nor is a copy.
         """
         if self.rules.has_quota(offer.id.profile) and self.stored(offer.id) is None:
             self.quota(offer.id.profile, coming_bytes, instead_of)
@@ -65,6 +65,8 @@ class AdmissionChecks:
 
     def parent(self, offer: Offer) -> None:
         """Judge the parent that *offer* declares, as `offer` does. Raises ParentMismatch."""
+        if offer.is_copy:  # what it builds on may have been removed here, or come later
+            return
         if offer.lineage.parent is not None and not self.is_known(offer.id):
             zone = self.rules.of(offer.id.profile).time_zone
             points = self.load(offer.id.profile)

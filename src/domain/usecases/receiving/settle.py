@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from attrs import evolve, frozen
 
 from ...archives import sidecar
-from ...archives.archive import ArchiveState, BackupArchive, Contents, Kind, Offer, is_bound
+from ...archives.archive import ArchiveState, BackupArchive, Contents, Copied, Kind, Offer, is_bound
 from ...chains.links import base_types
 from ...errors.archives import AlreadyPublished, ArchiveNotFound, InvalidSidecar, NameConflict, ReceiveInProgress
 from ...errors.retention import MarksUnreadable
@@ -72,7 +72,12 @@ class StoreArchive:
         """Check, seal and publish the bytes of *writer*; *recording* has their members, if *contents* are known."""
         offer.digests.check(digests)
         self.admission.offer(offer, writer.size_bytes, instead_of)
-        received_at = offer.received_at or self.clock.now()
+        now = self.clock.now()
+        received_at = offer.received_at or now
+        copied = None
+        if offer.is_copy:  # no server received it after it arrived here, whatever its clock shows
+            received_at = min(received_at, now)
+            copied = Copied(now, received_at < self._newest_receipt(offer.id.profile, received_at))
         archive = BackupArchive.described(
             offer.id,
             writer.size_bytes,
@@ -84,9 +89,12 @@ class StoreArchive:
             self.admission.rules.of(offer.id.profile).time_zone,
             offer.notes,
         )
-        archive = evolve(archive, taken_at=max(archive.taken_at, self._not_before(archive)))
+        archive = evolve(archive, taken_at=max(archive.taken_at, self._not_before(archive)), copied=copied)
         writer.seal(sidecar.encode(archive))
         return self._settle(archive, writer, recording, instead_of)
+
+    def _newest_receipt(self, profile: str, otherwise: datetime) -> datetime:
+        return max((row.newest for row in self.catalog.totals(profile)), default=otherwise)
 
     def _not_before(self, archive: BackupArchive) -> datetime:
         """
@@ -272,7 +280,7 @@ class StoreArchive:
         policy = self.admission.rules.of(archive.id.profile).retention
         if policy is None or not policy.lock_for.count:
             return None
-        return policy.lock_for.after(archive.received_at)
+        return policy.lock_for.after(archive.here_since)
 
     def _adopt_uncatalogued(self, archive: BackupArchive) -> Received:
         """Enter an archive that only the store has under this identity, if it has these very bytes."""

@@ -12,14 +12,18 @@ from attrs import frozen
 
 from ...errors.archives import ProfileNotFound
 from ...errors.capacity import InsufficientStorage
+from ...jobs.job import OFF
 from ...jobs.run import RunOutcome
 from ...ports.store import ArchiveStore
+from ...ports.system import Clock
 from ...ports.upkeep.jobs import JobTable
 from ...ports.upkeep.notices import NoticeTable
 from ...profiles.capacity import Reserve, check_room
 from ...text.counted import counted
 from ...text.times import rfc3339
+from ...watching.copy_concerns import copy_concerns
 from ...watching.light import Concern, ConcernKind, Light, worst_first
+from ..replicating.sources import REPLICATE
 from ..retention.watch_clock import WatchClock
 from .profile_look import ProfileLook, ProfileStatus
 
@@ -63,6 +67,7 @@ class CheckServer:
     """Say whether everything about the server itself is as it should be."""
 
     jobs: JobTable
+    clock: Clock
     watch_clock: WatchClock
     store: ArchiveStore
     reserve: Reserve
@@ -76,13 +81,18 @@ class CheckServer:
         doubt = self.watch_clock().doubt
         if doubt:
             yield Concern(ConcernKind.CLOCK, Light.RED, f"nothing is removed: {doubt}")
-        for name, record in sorted(self.jobs.records().items()):
+        records = self.jobs.records()
+        for name, record in sorted(records.items()):
             run = record.last
             if run is not None and run.outcome is RunOutcome.RUNNING:  # what it came to before counts until it ends
                 run = next(iter(self.jobs.runs(name, before=run.number, limit=1)), None)
             if run is not None and run.outcome is RunOutcome.FAILED:
                 text = f"the job {name} failed at {rfc3339(run.ended_at or run.started_at)}: {run.error}"
                 yield Concern(ConcernKind.JOB_FAILED, Light.RED, text, name)
+        copying = records.get(REPLICATE)
+        if copying is not None and copying.last is not None:
+            is_scheduled = copying.stated != OFF.stated
+            yield from copy_concerns(self.jobs.runs(REPLICATE, limit=100), self.clock.now(), is_scheduled=is_scheduled)
         try:
             check_room(self.store.usage(), self.reserve, 0)
         except InsufficientStorage as error:

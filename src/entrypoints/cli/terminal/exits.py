@@ -52,6 +52,7 @@ _INTERRUPTED = {
     "rebuild": "run the same command again before the server is started",
     "serve": "nothing was served yet",
     "job": "a run that has begun here goes on when the server is started; tarkeep job list shows it",
+    "replicate": "what was copied stays; the run goes on in a server that runs, else run the same command again",
     "scrub": "a run that has begun here goes on when the server is started; tarkeep job list shows it",
     "doctor": "its trial files are removed; run the same command again",
     "token": "tarkeep token list shows the tokens as they are",

@@ -124,18 +124,33 @@ class ListedArchiveV1(Archive):
     """
     An archive in the lists of version 1. *verified_at* is when its bytes were last read and found right, null if they
     were not since it was received; *damage* is how it showed that they are not, null if they are or that is unknown.
+
+    What follows is what another server needs to know to copy it: the *parent* that was declared, the digests of tar's
+    snapshot file, whether that is kept with it, and the notes; and when it was copied here, if it was.
     """
 
     verified_at: str | None
     damage: str | None
+    parent: dict[str, str] | None
+    snapshot_before: str | None
+    snapshot_after: str | None
+    snapshot: bool
+    notes: tuple[str, ...]
+    copied_at: str | None
 
 
 def v1_listed_archive(archive: BackupArchive, checked: LastChecked) -> ListedArchiveV1:
-    shown = msgspec.structs.asdict(v1_archive(archive))
+    shown, lineage = msgspec.structs.asdict(v1_archive(archive)), archive.lineage
     return ListedArchiveV1(
         **shown,
         verified_at=None if checked.verified_at is None else rfc3339(checked.verified_at),
         damage=None if checked.fault is None else checked.fault.value,
+        parent=None if lineage.parent is None else archive_reference(ArchiveId(archive.id.profile, *lineage.parent)),
+        snapshot_before=lineage.snapshot_before,
+        snapshot_after=lineage.snapshot_after,
+        snapshot=archive.has_snapshot,
+        notes=archive.notes,
+        copied_at=None if archive.copied is None else rfc3339(archive.copied.at),
     )
 
 

@@ -20,6 +20,7 @@ _ADVICE = {
     ConcernKind.UNKNOWN: "restore it, and look",
     ConcernKind.CLOCK: "set the clock right if it is wrong, then POST /api/v1/clock/accept",
     ConcernKind.JOB_FAILED: "POST /api/v1/jobs/{job}/run runs it again",
+    ConcernKind.COPY_BEHIND: "GET /api/v1/jobs/replicate/runs shows what differs and what could not be copied",
     ConcernKind.DRILL_DIFFERENT: "GET /api/v1/drills shows what differs; until it is explained, send a FULL",
     ConcernKind.DRILL_BEHIND: "run tarkeep drill run on a machine with GNU tar, or look at its timer",
     ConcernKind.NOTICES_WAIT: "they are tried again for three days; mend notify.toml or the other end",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import TypeVar
 
 import msgspec
 from starlette.requests import Request
@@ -21,12 +20,11 @@ from ..answers.retention import brake_json, marks_json, plan_json, simulation_js
 from ..context import Context, answer_json
 from ..edge.access import GuardedRoute, Where, get, needs, own, post
 from ..edge.guard import note_written, principal_of
+from ..requests.json_body import json_body
 from ..requests.parameters import moment, optional_profile
 from .chains import ARCHIVE, PROFILE, requested_archive, requested_profile
 
 MAX_BODY_BYTES = 1 << 16
-
-_Shape = TypeVar("_Shape", bound=msgspec.Struct)
 
 _HEX = frozenset("0123456789abcdef")
 _DIGEST_LENGTH = 64
@@ -70,7 +68,7 @@ async def _apply(request: Request, *, is_approved: bool) -> Response:
     context, profile = Context.of(request), requested_profile(request)
 
     def carry_out(blocks: Iterator[bytes]) -> Response:
-        digest = plan_digest(_body(blocks, _Apply).plan)
+        digest = plan_digest(json_body(blocks, _Apply).plan)
 
         by = "approved plan" if is_approved else "plan"
         record = OnRecord(principal_of(request).token, by, partial(context.enter, request))
@@ -84,7 +82,7 @@ async def simulate(request: Request) -> Response:
     context, profile = Context.of(request), requested_profile(request)
 
     def run(blocks: Iterator[bytes]) -> Response:
-        asked = _body(blocks, _Simulate)
+        asked = json_body(blocks, _Simulate)
         days = int(asked.days)
         if days != asked.days:  # 12.0 is an integer in JSON
             raise Problem(400, "invalid-parameter", f"days is a whole number, not {asked.days!r}")
@@ -175,7 +173,7 @@ async def _make_hold(request: Request) -> Response:
     context, id, hold = Context.of(request), requested_archive(request), request.path_params["hold"]
 
     def make(blocks: Iterator[bytes]) -> Response:
-        stated = _body(blocks, _Hold)
+        stated = json_body(blocks, _Hold)
         until = None if stated.until is None else moment("until", stated.until)
         try:
             marks = context.tarkeep.make_hold(id, hold, stated.reason, until)
@@ -202,7 +200,7 @@ async def lock(request: Request) -> Response:
     context, id = Context.of(request), requested_archive(request)
 
     def make(blocks: Iterator[bytes]) -> Response:
-        until = moment("until", _body(blocks, _Lock).until)
+        until = moment("until", json_body(blocks, _Lock).until)
         marks = context.tarkeep.lock_archive(id, until)
         note_written(request, id, None, f"locked until {rfc3339(until)}")
         return answer_json(marks_json(marks))
@@ -257,11 +255,3 @@ async def accept_clock(request: Request) -> Response:
 
 
 # -- bodies ----------------------------------------------------------------------------------------------------------
-
-
-def _body(blocks: Iterator[bytes], shape: type[_Shape]) -> _Shape:
-    try:
-        return msgspec.json.decode(b"".join(blocks), type=shape)
-    except (msgspec.DecodeError, RecursionError) as error:
-        members = ", ".join(field.name for field in msgspec.structs.fields(shape))
-        raise Problem(400, "invalid-json", f"the body must be a JSON object with {members}: {error}") from None

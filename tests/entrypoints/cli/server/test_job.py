@@ -48,6 +48,7 @@ def test_jobs_are_listed_and_run(host: Host) -> None:
         ["purge", "0 5 * * * (UTC)"],
         ["scrub", "0 1 * * * (UTC)"],
         ["rehearse", "0 2 * * * (UTC)"],
+        ["replicate", "off"],
     ]
     assert all(line.endswith("has not run") for line in listed[2:])
 
@@ -63,10 +64,12 @@ def test_jobs_are_listed_and_run(host: Host) -> None:
         ("purge", "nothing"),
         ("scrub", None),
         ("rehearse", None),
+        ("replicate", None),
     ]
     assert "done; 2 archives of 1 profile" in host.tarkeep("job", "list").stdout
     unknown = host.tarkeep("job", "run", "shred", code=10).stderr
-    assert "there is no job shred; the jobs are watch, deliver, prune, purge, scrub, rehearse; tarkeep job" in unknown
+    known = "watch, deliver, prune, purge, scrub, rehearse, replicate"
+    assert f"there is no job shred; the jobs are {known}; tarkeep job" in unknown
 
 
 def test_what_waits_for_a_person_has_its_own_exit_code(tmp_path: Path) -> None:

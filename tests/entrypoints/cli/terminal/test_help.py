@@ -97,11 +97,11 @@ def test_help_is_had_as_in_other_programs() -> None:
     [
         ("pusch", "there is no command 'pusch'; did you mean push? See tarkeep --help"),
         ("token cretae", "there is no command 'cretae'; did you mean create? See tarkeep token --help"),
-        ("frobnicate", "there is no command 'frobnicate'; see tarkeep --help"),
+        ("xyzzyx", "there is no command 'xyzzyx'; see tarkeep --help"),
         ("--hepl", "there is no option --hepl; did you mean --help? See tarkeep --help"),
         ("push --al", "there is no option --al; did you mean --all? See tarkeep push --help"),
         ("push --limit-rte=2M", "there is no option --limit-rte; did you mean --limit-rate? See tarkeep push --help"),
-        ("serve --frobnicate", "there is no option --frobnicate; see tarkeep serve --help"),
+        ("serve --xyzzyx", "there is no option --xyzzyx; see tarkeep serve --help"),
         ("list a b c", "2 words too many: 'b' and 'c'; see tarkeep list --help"),
         ("list a b", "1 word too many: 'b'; see tarkeep list --help"),
         ("restore p", "tarkeep restore needs --into; see tarkeep restore --help"),
@@ -129,7 +129,7 @@ def test_what_is_wrong_is_said_in_a_sentence(words: str, said: str) -> None:
     [
         ("push p --al", "--al: there is no such option; did you mean --all? See tarkeep push --help"),
         ("push p --jbos=3 x", "--jbos=3: there is no such option; did you mean --jobs? See tarkeep push --help"),
-        ("push p --frobnicate", "--frobnicate: there is no such option; see tarkeep push --help"),
+        ("push p --xyzzyx", "--xyzzyx: there is no such option; see tarkeep push --help"),
         ("help push pull", "pull: is a word too many"),
         ("help token create x", "x: is a word too many"),
         ("help token cretae", "cretae: token has no such command; did you mean create?"),

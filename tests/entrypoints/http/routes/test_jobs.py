@@ -95,8 +95,9 @@ def test_jobs_are_listed_before_they_ran(desk: Desk) -> None:
         ("purge", "0 5 * * *", "UTC", None),
         ("scrub", "0 1 * * *", "UTC", None),
         ("rehearse", "0 2 * * *", "UTC", None),
+        ("replicate", "off", "UTC", None),
     ]
-    assert [job["next_at"][11:14] for job in jobs][2:] == ["04:", "05:", "01:", "02:"]
+    assert [job["next_at"] and job["next_at"][11:14] for job in jobs][2:] == ["04:", "05:", "01:", "02:", None]
 
 
 def test_a_run_says_what_it_did_and_the_audit_log_has_every_removal(desk: Desk) -> None:
@@ -187,7 +188,7 @@ def test_an_unknown_job_is_none(desk: Desk) -> None:
         assert (answer.status_code, answer.json()["code"]) == (404, "not-found")
         assert (
             answer.json()["detail"]
-            == "there is no job shred; the jobs are watch, deliver, prune, purge, scrub, rehearse"
+            == "there is no job shred; the jobs are watch, deliver, prune, purge, scrub, rehearse, replicate"
         )
 
 

@@ -46,6 +46,7 @@ _MEANINGS = {
     "purge": "empties the trash of what was in it long enough",
     "scrub": "reads archives again, to find damage while another copy may still exist",
     "rehearse": "puts trees together as for a restore, where no machine runs drills",
+    "replicate": "copies archives of another server that are not here, and heals damaged ones from there",
     "watch": "looks at profiles that changed or are due",
     "deliver": "sends notices to people",
 }

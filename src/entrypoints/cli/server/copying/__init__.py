@@ -1,0 +1,1 @@
+"""Commands that copy archives from other servers."""
