@@ -65,16 +65,18 @@ def live_server(
     environment: Mapping[str, str] | None = None,
     prefix: tuple[str, ...] = (),
     cwd: Path | None = None,
+    port: int = 0,
 ) -> Iterator[LiveServer]:
     """
-    A server on a free port of 127.0.0.1 over the data directory *data*, stopped at the end if it still runs.
+    A server on *port* of 127.0.0.1, by default a free one, over the data directory *data*, stopped at the end if it
+    still runs.
 
     It keeps no space free on the disk, so that tests run on small and on full disks.
 
     *options* are more options of ``tarkeep serve``; *prefix* is a command to run it under, such as strace.
     """
     log = data.with_name(f"{data.name}.log")
-    command = [*prefix, sys.executable, "-m", "tarkeep", "serve", "--port", "0", "--data", str(data), *options]
+    command = [*prefix, sys.executable, "-m", "tarkeep", "serve", "--port", str(port), "--data", str(data), *options]
     clean = {name: value for name, value in os.environ.items() if not name.startswith("TARKEEP_")}
     with log.open("a") as stream, log.open() as lines:
         lines.seek(0, os.SEEK_END)

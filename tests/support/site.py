@@ -54,6 +54,11 @@ def form_token(page: httpx2.Response) -> str:
     return found[1]
 
 
+def without_form_tokens(page: httpx2.Response) -> str:
+    """The text of *page* but for its form tokens, which are masked anew each time."""
+    return re.sub(r'(name="form_token" value=)"\w+"', r"\1", page.text)
+
+
 @contextmanager
 def open_site(data: Path, rules: str = "") -> Iterator[Site]:
     """The site over *data*, which is empty, with the profiles laptop and web-1; *rules* are those of profiles."""

@@ -228,9 +228,10 @@ class NeededBy:
 _NO_RULE = ""
 
 
-def alone(known: Iterable[Candidate], rules: Iterable[str]) -> Mapping[str, int]:
+def alone(known: Iterable[Candidate]) -> dict[Candidate, str]:
     """
-    For each of *rules*, by its setting, the bytes of the archives that would go if it were taken away.
+    The archives that stay for one rule and for nothing else, each with the setting of that rule: they would go if it
+    were taken away.
 
     *known* are the archives of a plan in the order of their receipt, with all reasons. An archive that is needed by
     others stays for what those stay for.
@@ -243,11 +244,7 @@ def alone(known: Iterable[Candidate], rules: Iterable[str]) -> Mapping[str, int]
         for needed in (*one.builds_on, *one.may_build_on):
             if needed in stays_for:
                 stays_for[needed] |= stays_for[one]
-    found = dict.fromkeys(rules, 0)
-    for one, some in stays_for.items():
-        if len(some) == 1 and (rule := next(iter(some))) in found:
-            found[rule] += one.archive.size_bytes
-    return found
+    return {one: rule for one, some in stays_for.items() if len(some) == 1 and (rule := next(iter(some))) != _NO_RULE}
 
 
 def _own(one: Candidate) -> Iterable[str]:

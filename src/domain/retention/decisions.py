@@ -45,11 +45,18 @@ class Reason:
 
 @frozen
 class PruneDecision:
-    """Whether one archive stays, and every reason."""
+    """
+    Whether one archive stays, and every reason.
+
+    *restores* says that its point does. *only_for* is the rule, by its setting, for which it stays and for nothing
+    else, be it that others which stay for that rule need it; else it is empty.
+    """
 
     archive: BackupArchive
     is_kept: bool
     reasons: tuple[Reason, ...]
+    restores: bool = field(default=True, eq=False)
+    only_for: str = field(default="", eq=False)
 
 
 class PruneVerdict(Enum):
@@ -110,6 +117,11 @@ class PrunePlan:
     def removed_bytes(self) -> int:
         """The size of all archives to be removed."""
         return sum(decision.archive.size_bytes for decision in self.removed)
+
+    @property
+    def kept_points(self) -> int:
+        """How many of the archives that stay have points that restore."""
+        return sum(decision.is_kept and decision.restores for decision in self.decisions)
 
     def forbidding(self, *, is_approved: bool) -> tuple[Pause, ...]:
         """The pauses that still count; an approval lifts `PauseKind.SHARE` only."""

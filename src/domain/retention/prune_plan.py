@@ -87,7 +87,8 @@ def plan_prune(
     known = candidates(points, older, zone, circumstances.suspicious)
     if policy is None:
         reason = Reason(ReasonKind.NO_POLICY, "the profile has no retention policy, so nothing is ever removed")
-        return PrunePlan(profile, {}, tuple(PruneDecision(one.archive, True, (reason,)) for one in known.values()), ())
+        decisions = (PruneDecision(one.archive, True, (reason,), one.restores) for one in known.values())
+        return PrunePlan(profile, {}, tuple(decisions), ())
     return _Planning(policy, zone, now, circumstances, known).plan(profile)
 
 
@@ -145,10 +146,15 @@ class _Planning:
                 self.known[id].reasons += (reason,)
         self._close()
         gone = [one for one in self.known.values() if not one.reasons]
-        removals = {one: PruneDecision(one.archive, False, (reason,)) for one, reason in self._why_gone(gone)}
-        decisions = [removals.get(one) or _kept(one) for one in self.known.values()]
+        removals = {
+            one: PruneDecision(one.archive, False, (reason,), one.restores) for one, reason in self._why_gone(gone)
+        }
+        only_for = alone(self.known.values())
+        decisions = [removals.get(one) or _kept(one, only_for.get(one, "")) for one in self.known.values()]
         removed = tuple(removals[one] for one in dependents_first(gone))
-        costs = alone(self.known.values(), [rule.setting for rule in self.policy.rules if rule.keeps_something])
+        costs = dict.fromkeys((rule.setting for rule in self.policy.rules if rule.keeps_something), 0)
+        for one, rule in only_for.items():
+            costs[rule] += one.archive.size_bytes
         return PrunePlan(profile, self.policy.settings(), tuple(decisions), removed, self._pauses(len(gone)), costs)
 
     # -- what stays whatever the rules say ---------------------------------------------------------------------------
@@ -276,8 +282,8 @@ class _Planning:
 _OUT_OF_REACH = Reason(ReasonKind.OUT_OF_REACH, "no rule reaches back to it")
 
 
-def _kept(one: Candidate) -> PruneDecision:
-    return PruneDecision(one.archive, True, tuple(dict.fromkeys(one.reasons)))
+def _kept(one: Candidate, only_for: str) -> PruneDecision:
+    return PruneDecision(one.archive, True, tuple(dict.fromkeys(one.reasons)), one.restores, only_for)
 
 
 def _replaced(rule: KeepRule, keeper: Chosen) -> Reason:

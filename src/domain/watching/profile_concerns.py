@@ -104,21 +104,21 @@ def _of_newest(newest: PlacedArchive) -> Iterator[Concern]:
 def _of_missed(missed: Sequence[Missed]) -> Concern:
     text = missed_text(missed[0])
     if len(missed) > 1:
-        text += f"; {counted(len(missed) - 1, 'more', 'more')} since then"
+        text += f"; {len(missed) - 1} more {'was' if len(missed) == 2 else 'were'} missed since"
     return Concern(ConcernKind.OVERDUE, Light.YELLOW if missed[0].is_learnt else Light.RED, text)
 
 
 def missed_text(missed: Missed) -> str:
     """What did not come, a sentence without its full stop."""
-    how = "as so far" if missed.is_learnt else "as the rules of the profile say"
+    how = "by the schedule that was learnt" if missed.is_learnt else "by the rules of the profile"
     what = (
         "an archive" if missed.type is None else f"a{'n' if missed.type is BackupType.INC else ''} {missed.type.value}"
     )
     due = rfc3339(missed.slot.due_at.replace(microsecond=0))
     if missed.last is None:
-        return f"{what} was to come at {due}, {how}; none that restores has come yet"
+        return f"{what} was due at {due}, {how}; none that restores has come yet"
     last = rfc3339(missed.last.replace(microsecond=0))
-    return f"{what} was to come at {due}, {how}; the last one that restores came at {last}"
+    return f"{what} was due at {due}, {how}; the last one that restores came at {last}"
 
 
 def _is(some: Sequence[object]) -> str:

@@ -43,7 +43,7 @@ from .routes import archives as v1
 from .routes import chains, drills, gaps, jobs, original, points, retention, status, uploads
 from .routes import trees as inside
 from .routes.upkeep import evidence, metrics
-from .ui.refusals import is_page, refused_page, way_to_pages
+from .ui.refusals import is_page, no_page, refused_page, way_to_pages
 from .ui.routes import pages
 
 log = Log("tarkeep.http")
@@ -134,7 +134,9 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
     headers = dict(error.headers or {})
-    if error.status_code == HTTPStatus.NOT_FOUND:
+    if error.status_code == HTTPStatus.NOT_FOUND and is_page(request.url.path):
+        problem = no_page()
+    elif error.status_code == HTTPStatus.NOT_FOUND:
         problem = Problem(404, "not-found", f"no route {request.url.path[:200]!a}; GET / lists them")
     elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         headers["Allow"] = allowed = ", ".join(_methods_offered(request))

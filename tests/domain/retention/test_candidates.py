@@ -29,7 +29,9 @@ def test_a_rule_costs_what_goes_without_it(rules: list[KeepRule], nights: list[s
 
     for rule in rules:
         without = planned(rows, evolve(by, rules=tuple(one for one in rules if one is not rule)))
+        gone = {one.archive.id for one in without.removed} - {one.archive.id for one in plan.removed}
         assert plan.alone[rule.setting] == kept_bytes(plan.decisions) - kept_bytes(without.decisions)
+        assert {one.archive.id for one in plan.decisions if one.only_for == rule.setting} == gone
 
 
 def test_what_others_need_stays_for_what_those_stay_for() -> None:

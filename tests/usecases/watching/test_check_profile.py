@@ -84,7 +84,7 @@ def test_an_archive_that_does_not_come_as_so_far_is_yellow_until_one_comes(night
     nights.clock.advance(timedelta(minutes=1))
     (concern,) = status(nights).concerns
     assert (concern.kind, concern.light) == (ConcernKind.OVERDUE, Light.YELLOW)
-    assert "as so far; the last one that restores came at" in concern.text
+    assert "by the schedule that was learnt; the last one that restores came at" in concern.text
     nights.night(INC)
     assert kinds(nights) == []
 

@@ -25,6 +25,8 @@ STALE_AFTER = timedelta(minutes=5)
 _LOOKED_AT_ONCE = 20
 """So many profiles that have changed since the last watch are looked at for one answer."""
 
+_ALL = 1 << 31
+
 
 @frozen
 class Fleet:
@@ -33,7 +35,7 @@ class Fleet:
 
     *matching* is the number of those that were asked for. *server* is what is wrong with the server, the worst first;
     *looked_at* is when the job that looks at profiles last ended, and *is_stale* says that because of that nobody knows
-    how some of them are.
+    how some of them are. *unseen* is the number of those, counted as grey and in no row, that nobody has looked at yet.
     """
 
     counts: Mapping[Light, int]
@@ -43,6 +45,7 @@ class Fleet:
     looked_at: datetime | None
     is_stale: bool
     now: datetime
+    unseen: int = 0
 
     @property
     def total(self) -> int:
@@ -76,7 +79,8 @@ class ReadFleet:
         looked_at = last_look(self.look.jobs, self.watch)
         oldest = now - STALE_AFTER
         profiles = self.visible(principal)
-        changed = self._changed(profiles, now)
+        changed, has_more = self._changed(profiles, now)
+        unseen = self._unseen(profiles, changed, now) if has_more else 0
         asked = StatusFilter(profiles, without=frozenset(status.profile for status in changed))
         is_stale = is_long_ago(looked_at, now) and (statuses.oldest_look(asked) or now) < oldest
         if is_stale:
@@ -95,8 +99,9 @@ class ReadFleet:
                 rows += self._lit(one, asked, changed, max(start - before, 0), room)
             before += matching[one]
         server = self.check_server() if principal.sees_everything else ()
+        total = counts + Counter({Light.GREY: unseen})
         shown = tuple(_as_known(status, oldest) for status in rows) if is_stale else tuple(rows)
-        return Fleet({one: counts[one] for one in worst_first}, shown, before, server, looked_at, is_stale, now)
+        return Fleet({one: total[one] for one in worst_first}, shown, before, server, looked_at, is_stale, now, unseen)
 
     def _lit(
         self, light: Light, asked: StatusFilter, changed: Sequence[KeptStatus], start: int, limit: int
@@ -113,8 +118,8 @@ class ReadFleet:
         together = sorted([*own, *kept], key=lambda status: status.profile)
         return together[start - first : start - first + limit]
 
-    def _changed(self, profiles: frozenset[str] | None, now: datetime) -> list[KeptStatus]:
-        """The first of *profiles* whose archives have changed since the last watch, as they are now."""
+    def _changed(self, profiles: frozenset[str] | None, now: datetime) -> tuple[list[KeptStatus], bool]:
+        """The first of *profiles* whose archives have changed since the last watch, as they are now; if more have."""
         absences = self.look.statuses.absences()
         stamp = stamp_of(self.look.rules.fingerprint, absences)
         due = self.look.statuses.due(stamp, now, limit=_LOOKED_AT_ONCE, profiles=profiles)
@@ -125,7 +130,14 @@ class ReadFleet:
                 found.append(kept_status(self.look.of(profile, unread, waits, absences), version, stamp, now))
             except ProfileNotFound:  # its last archive went meanwhile
                 continue
-        return found
+        return found, len(due) == _LOOKED_AT_ONCE
+
+    def _unseen(self, profiles: frozenset[str] | None, changed: Sequence[KeptStatus], now: datetime) -> int:
+        """How many of *profiles* have no status at all, as after an import: the job has not come to them yet."""
+        stamp = stamp_of(self.look.rules.fingerprint, self.look.statuses.absences())
+        due = {profile for profile, _ in self.look.statuses.due(stamp, now, limit=_ALL, profiles=profiles)}
+        waiting = frozenset(due - {status.profile for status in changed})
+        return len(waiting) - sum(self.look.statuses.count_lights(StatusFilter(waiting)).values())
 
 
 def _counts(kept: Mapping[Light, int], changed: Iterable[KeptStatus]) -> Counter[Light]:

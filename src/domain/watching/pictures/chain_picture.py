@@ -3,7 +3,8 @@ The chains of a profile as a picture: where each archive stands, and what it bui
 
 The rules:
 
-1. Newer chains are above older ones. A chain begins at the left. From each archive its row goes on with what most
+1. Newer chains are above older ones. A chain begins at the left; archives next to each other in time that build on
+   nothing and carry nothing share rows, the newest at the left. From each archive its row goes on with what most
    builds on; what else builds on it is in rows below, so that no line crosses an archive.
 2. What builds on one archive and carries nothing is together in one row, each with a line of its own.
 3. A row shows at most `MOST_IN_ROW` archives, the picture `MOST_NODES`. The others are counted in *folds*, with all
@@ -101,7 +102,7 @@ def chain_picture(places: Sequence[PlacedArchive]) -> ChainPicture:
         if not drawing.left:
             drawing.rest(roots[number:])
             break
-        drawing.chain(root, None, drawing.next_row(), 0)
+        drawing.root(root)
     taken = [one.column for one in drawing.archives] + [fold.column for fold in drawing.folds]
     columns = max(taken, default=-1) + 1
     return ChainPicture(
@@ -157,6 +158,18 @@ class _Drawing:
     archives: list[PicturedArchive] = field(factory=list)
     folds: list[Fold] = field(factory=list)
     lines: list[ChainLine] = field(factory=list)
+    bare_roots: int = 0
+    """How many archives that carry nothing are in the last row, which has nothing else."""
+
+    def root(self, first: ArchiveId) -> None:
+        """Draw a chain: in a row of its own, or beside others if it is one archive."""
+        if self.forest.sizes[first] > 1:
+            self.bare_roots = 0
+            self.chain(first, None, self.next_row(), 0)
+            return
+        self.bare_roots = self.bare_roots % MOST_IN_ROW + 1
+        row = self.next_row() if self.bare_roots == 1 else self.rows - 1
+        self._show(first, None, row, self.bare_roots - 1)
 
     def chain(self, first: ArchiveId, on: ArchiveId | None, row: int, column: int) -> None:
         """Draw *first*, which builds *on* another, and all that builds on it; at least one archive may be shown."""

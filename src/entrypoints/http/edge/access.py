@@ -46,6 +46,9 @@ class Access:
     is_page: bool = False
 
 
+PAGES = "/ui/"
+"""What the paths of all pages begin with, also of those that there are not."""
+
 ANY_PRINCIPAL = Access()
 OPEN = Access(is_open=True)
 

@@ -17,11 +17,12 @@ from starlette.responses import RedirectResponse, Response
 
 from ..answers.problems import Problem
 from ..context import Context
+from ..edge.access import PAGES
 from ..edge.cookies import session_cookie, session_secret
 from ..edge.guard import refuse_foreign_origin
 from .rendering import render
 
-HOME = "/ui/"
+HOME = PAGES
 LOGIN = "/ui/login"
 FORM_TOKEN = "form_token"
 _MAX_FORM = 1 << 16

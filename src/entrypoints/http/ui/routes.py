@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ....domain.access.tokens import Scope
-from ..edge.access import OPEN, Access, GuardedRoute, Where
+from ..edge.access import OPEN, Access, GuardedRoute, Where, own
 from ..routes import archives as v1
 from ..routes import trees
 from .coming_in import log_in, log_out, show_login
@@ -53,7 +53,7 @@ def pages() -> list[GuardedRoute]:
         GuardedRoute(_PROFILE + "/archives/{type}/{name}/members/{path:path}", trees.get_member, {"GET": _GET}),
         GuardedRoute(_PROFILE + "/archives/{type}/{name}", v1.get_archive, {"GET": _GET}),
         GuardedRoute(_PROFILE + "/prune", show_prune, {"GET": _LOOK}),
-        GuardedRoute(_PROFILE + "/prune/apply", prune_forms.apply_plan, {"POST": _LOOK}),
+        own(_PROFILE + "/prune/apply", {"POST": _LOOK}, prune_forms.apply_plan),
         GuardedRoute(_PROFILE + "/brake", profile_forms.release_brake, {"POST": _LOOK}),
         GuardedRoute(_ARCHIVE, show_archive, {"GET": _LOOK}),
         GuardedRoute(_ARCHIVE + "/hold", archive_forms.hold, {"POST": _KEEP}),

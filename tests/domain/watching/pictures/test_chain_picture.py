@@ -128,7 +128,17 @@ def test_many_old_chains_are_one_fold() -> None:
     picture = pictured([None] * 1000)
 
     (fold,) = picture.folds
-    assert (fold.archives, fold.links, fold.row) == (800, 0, 200)
+    assert (fold.archives, fold.links, fold.row) == (800, 0, -(-MOST_NODES // MOST_IN_ROW))
+
+
+def test_archives_that_carry_nothing_are_beside_each_other() -> None:
+    """As of somebody who sends nothing but FULLs; a chain between them begins anew."""
+    picture = pictured([None, None, None, 2, *[None] * 13])
+
+    assert [(one.row, one.column) for one in picture.archives][:13] == [(0, at) for at in range(12)] + [(1, 0)]
+    assert [(one.row, one.column) for one in picture.archives][13:] == [(2, 0), (2, 1), (3, 0), (3, 1)]
+    assert [(line.from_row, line.row) for line in picture.lines] == [(2, 2)]
+    assert picture.chains == 16
 
 
 def test_archives_in_a_circle_are_shown_once() -> None:

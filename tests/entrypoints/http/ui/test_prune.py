@@ -50,8 +50,8 @@ def stored(site: Site) -> int:
 def test_a_plan_is_shown_with_every_reason(site: Site) -> None:
     page = site.browser.get(PAGE)
 
-    assert "2 archives would be kept" in text(page)
-    assert "4 would go to the trash" in text(page)
+    assert re.search(r"\b2 kept \(2 points\), 4 would go to the trash, \d+ B\.\s+✓\s+ready", text(page))
+    assert re.findall(r"point (\d) of keep_last = 2\s+\(alone: \d+ B\)", text(page)) == ["1", "2"]
     assert "point 1 of keep_last = 2" in text(page)
     assert text(page).count("no rule reaches back to it") == 4
     assert re.search(r"keep_last = 2\s+alone: \d+ B", text(page))
@@ -65,7 +65,7 @@ def test_a_plan_is_shown_with_every_reason(site: Site) -> None:
 def test_other_rules_are_tried_on_the_same_archives(site: Site) -> None:
     page = site.browser.get(f"{PAGE}?keep_last=5&keep_daily=&keep_yearly=1y")
 
-    assert "5 archives would be kept" in text(page)
+    assert "5 kept (5 points), 1 would go to the trash" in text(page)
     assert "These are not the rules in force." in text(page)
     assert 'name="keep_last" value="5"' in page.text
     assert 'name="keep_yearly" value="1y"' in page.text

@@ -174,3 +174,13 @@ def test_who_may_only_list_is_shown_no_way_to_the_content(tmp_path_factory: pyte
     assert 'href="/ui/p/laptop/restore.tar' not in listing
     assert "members/a" in pulling
     assert 'curl -u ":$TARKEEP_TOKEN" ' in html.unescape(listing)
+
+
+def test_a_folder_that_is_not_there_at_that_time_leads_to_other_times(machine: Dumper) -> None:
+    """Steps keep the folder, so a step may lead to a time at which it was not there."""
+    page = machine.client.get("/ui/p/laptop/tree", params={"path": "root/none", "at": "latest"})
+
+    assert page.status_code == 404
+    assert "<b><bdi>root/none</bdi></b> is not in the tree at this time." in page.text
+    assert "path=root%2Fnone" in address(page, EARLIER)
+    assert "restore.tar" not in page.text

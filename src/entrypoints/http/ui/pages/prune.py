@@ -16,6 +16,7 @@ from .....domain.retention.decisions import PauseKind, PrunePlan, PruneVerdict, 
 from .....domain.text.counted import counted
 from .....domain.watching.arrived import ArrivedOnDay, day_of
 from .....domain.watching.calendar import CalendarDay, calendar, months, traced, weeks
+from .....domain.watching.light import Light
 from ....settings.retention import RULES, policy_of
 from ...answers.problems import Problem
 from ...context import Context
@@ -24,6 +25,7 @@ from ...routes.chains import requested_profile
 from ..commands import at_server
 from ..done import DONE
 from ..frame import frame
+from ..lights import SHAPES
 from ..rendering import render, size_text
 from ..toml import retention_table
 from .archive import archive_url
@@ -35,6 +37,12 @@ _DAYS, _YEAR, _SEASON = 365, 53, 12
 _LENGTHS = [every.value for every in Every if every is not Every.POINT]
 _PROPOSED = {"keep_daily": "14", "keep_weekly": "8", "keep_monthly": "12"}
 """What the fields hold where a profile has no policy: enough to see what one would do."""
+
+_VERDICTS = {
+    PruneVerdict.READY: (Light.GREEN, "ready"),
+    PruneVerdict.NOTHING: (Light.GREEN, "nothing goes"),
+    PruneVerdict.PAUSED: (Light.YELLOW, "paused"),
+}
 
 
 def prune_url(profile: str) -> str:
@@ -87,6 +95,8 @@ async def show_prune(request: Request) -> Response:
             ],
             "may_be_approved": [pause.kind for pause in plan.pauses] == [PauseKind.SHARE],
             "is_ready": plan.verdict is PruneVerdict.READY,
+            "verdict": _VERDICTS[plan.verdict],
+            "shapes": SHAPES,
             "toml": retention_table(profile, plan.settings or {name: int(text) for name, text in _PROPOSED.items()}),
             "archive_url": archive_url,
             "profile_url": profile_url(profile),
@@ -103,12 +113,11 @@ async def show_prune(request: Request) -> Response:
 
 
 def sentence(plan: PrunePlan) -> str:
-    """What the plan comes to, in a sentence."""
-    kept, size = len(plan.decisions) - len(plan.removed), size_text(kept_bytes(plan.decisions))
+    """What the plan comes to, in a sentence: how many archives stay, how many of their points restore, what goes."""
+    kept, points = len(plan.decisions) - len(plan.removed), counted(plan.kept_points, "point")
     if not plan.removed:
-        return f"All is kept: {counted(kept, 'archive')}, {size}."
-    gone = f"{len(plan.removed)} would go to the trash, {size_text(plan.removed_bytes)}"
-    return f"{counted(kept, 'archive')} would be kept, {size}; {gone}."
+        return f"All is kept: {counted(kept, 'archive')} ({points}), {size_text(kept_bytes(plan.decisions))}."
+    return f"{kept} kept ({points}), {len(plan.removed)} would go to the trash, {size_text(plan.removed_bytes)}."
 
 
 def _stated(query: QueryParams) -> dict[str, str]:

@@ -15,6 +15,7 @@ from .....domain.chains.standing import PlacedArchive
 from .....domain.errors.restoring import PathNotFound, PointNotRestorable
 from .....domain.tarkeep_error import TarkeepError
 from .....domain.text.paths import path_text, printable
+from .....domain.usecases.looking.pages import ShownPage
 from .....domain.usecases.restoring.open_point import OpenedPoint
 from ...context import Context
 from ...edge.guard import principal_of
@@ -52,7 +53,7 @@ class _Wanted:
             **more,
         }
         query = urlencode({name: value for name, value in asked.items() if value})
-        return f"/ui/p/{self.profile}/tree?{query}{'#file' if file else ''}"
+        return f"/ui/p/{self.profile}/tree{'?' if query else ''}{query}{'#file' if file else ''}"
 
 
 async def show_tree(request: Request) -> Response:
@@ -76,10 +77,14 @@ async def show_tree(request: Request) -> Response:
 
 def _page(request: Request, wanted: _Wanted, opened: OpenedPoint) -> Response:
     tarkeep, path, point = Context.of(request).tarkeep, wanted.path, opened.plan.point.archive
+    is_missing = False
     if wanted.find:
         page = tarkeep.search_tree(opened, wanted.find, _PAGE, wanted.after)
     else:
-        page = tarkeep.list_directory(opened, path, _PAGE, wanted.after)
+        try:
+            page = tarkeep.list_directory(opened, path, _PAGE, wanted.after)
+        except PathNotFound:  # the folder came later or went before; from here a step leads to where it is
+            is_missing, page = True, ShownPage((), False)
     last = page.entries[-1].path if page.has_more else b""
     if wanted.find:
         following = wanted.link(path, find=path_text(wanted.find), after=path_text(last))
@@ -112,13 +117,14 @@ def _page(request: Request, wanted: _Wanted, opened: OpenedPoint) -> Response:
         "folder": wanted.link(path),
         "names": [shown_name(entry, wanted.link, with_folder=bool(wanted.find)) for entry in page.entries],
         "next": following if page.has_more else "",
+        "is_missing": is_missing,
         "can_get": principal_of(request).may(Scope.PULL),
         "tar": f"{base}/restore.tar?{asked}",
         "targz": f"{base}/restore.tar.gz?{asked}",
         "lines": _lines(request, wanted, point),
         **_chosen(request, wanted, opened),
     }
-    return render("tree.html", values)
+    return render("tree.html", values, 404 if is_missing else 200)
 
 
 def _chosen(request: Request, wanted: _Wanted, opened: OpenedPoint) -> dict[str, object]:

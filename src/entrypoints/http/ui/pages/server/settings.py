@@ -8,6 +8,8 @@ from starlette.responses import Response
 from ......domain.errors.notices import ChannelNotFound
 from ......domain.identity.naming import check_profile
 from ......domain.text.paths import printable
+from ......domain.text.sizes import human_size
+from .....settings.shown.effective import EffectiveSetting
 from .....settings.shown.profile_rules import rules_in_words
 from ....answers.problems import Problem
 from ....context import Context
@@ -32,6 +34,7 @@ async def show_settings(request: Request) -> Response:
         values = {
             **frame(request),
             "settings": context.effective,
+            "sizes": {one.name: human_size(int(one.value)) for one in context.effective if _is_large(one)},
             "channels": [(printable(name), record) for name, record in tarkeep.show_channels()],
             "profile": profile,
             "pattern": pattern,
@@ -45,6 +48,11 @@ async def show_settings(request: Request) -> Response:
         return render("settings.html", values)
 
     return await context.run(answer)
+
+
+def _is_large(setting: EffectiveSetting) -> bool:
+    """Whether it is a number of bytes that nobody reads as digits."""
+    return setting.name.endswith("_bytes") and setting.value.isdecimal() and len(setting.value) > 5
 
 
 async def try_channel(request: Request) -> Response:
