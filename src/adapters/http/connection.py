@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import ssl
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
@@ -32,6 +32,7 @@ from ...domain.errors.uploads import UploadGone, UploadNotFound
 from ...domain.identity.invalid import InvalidDigest, InvalidName
 from ...domain.tarkeep_error import TarkeepError
 from ...domain.text.lack_counts import Counts
+from .abandoning import Deadline, Within
 from .answers import cause_of, point_text, reason_of, removed_archive
 from .proxy_page import said_by_proxy
 from .refusal import PASSING, HttpRefusal
@@ -108,6 +109,10 @@ class HttpConnection:
         return urllib3.PoolManager(
             maxsize=self.connections, timeout=timeout, retries=False, blocksize=BLOCK_BYTES, **self.trust
         )
+
+    def watching(self) -> AbstractContextManager[Within]:
+        """What gives requests a deadline, for one thread, until the end of the context."""
+        return Deadline(self._pool).watching()
 
     def close(self) -> None:
         """Close all connections."""

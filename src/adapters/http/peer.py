@@ -26,6 +26,7 @@ from ...domain.identity.invalid import InvalidName
 from ...domain.identity.naming import check_profile
 from ...domain.ports.upkeep.peers import Peer, PeerAddress, PeerPage
 from ...domain.tarkeep_error import TarkeepError
+from .abandoning import Within, without_limit
 from .answers import read_archive, reason_of
 from .connection import BLOCK_BYTES, HttpConnection, trusted
 from .refusal import HttpRefusal
@@ -48,6 +49,7 @@ class HttpPeer:
     """`Peer` at the other end of *connection*."""
 
     connection: HttpConnection
+    within: Within = without_limit
 
     @property
     def shown_url(self) -> str:
@@ -95,15 +97,16 @@ class HttpPeer:
             answer.close()
             detail = f"{self.shown_url} gives byte {begins_at} where byte {start} was asked for"
             raise HttpRefusal("", detail, status=answer.status)
-        return HttpPeerBytes(self.connection, begins_at, answer)
+        return HttpPeerBytes(self.connection, begins_at, answer, self.within)
 
     def snapshot(self, archive: BackupArchive) -> HttpPeerBytes:
-        return HttpPeerBytes(self.connection, 0, self._request(archive_path(archive.id) + "/snapshot", {}))
+        answer = self._request(archive_path(archive.id) + "/snapshot", {})
+        return HttpPeerBytes(self.connection, 0, answer, self.within)
 
     def _asked(self, target: str) -> Told:
         answer = self._request(target, {})
         content = bytearray()
-        with HttpPeerBytes(self.connection, 0, answer) as arriving:
+        with HttpPeerBytes(self.connection, 0, answer, self.within) as arriving:
             for block in arriving:
                 content += block
                 if len(content) > MOST_ANSWER_BYTES:
@@ -114,7 +117,8 @@ class HttpPeer:
 
     def _request(self, target: str, headers: dict[str, str]) -> urllib3.BaseHTTPResponse:
         asked = {**headers, "Accept-Encoding": "identity"}
-        return self.connection.request("GET", target, asked, preload=False, silence_seconds=SILENCE_SECONDS)
+        with self.within(PATIENCE_SECONDS):
+            return self.connection.request("GET", target, asked, preload=False, silence_seconds=SILENCE_SECONDS)
 
 
 @define(eq=False)
@@ -124,6 +128,7 @@ class HttpPeerBytes:
     _at: HttpConnection
     start_bytes: int
     _answer: urllib3.BaseHTTPResponse
+    _within: Within = without_limit
 
     def __iter__(self) -> Iterator[bytes]:
         waited, came = (
@@ -133,7 +138,8 @@ class HttpPeerBytes:
         while True:
             began = time.monotonic()
             try:
-                block = self._answer.read1(BLOCK_BYTES, decode_content=False)
+                with self._within(PATIENCE_SECONDS):
+                    block = self._answer.read1(BLOCK_BYTES, decode_content=False)
             except urllib3.exceptions.HTTPError as error:
                 raise ServerUnreachable(self._at.shown_url, reason_of(error)) from error
             if not block:
@@ -158,8 +164,8 @@ class HttpPeerBytes:
 def opened_peer(address: PeerAddress) -> Iterator[Peer]:
     """The server at *address*, as `OpenPeer` says."""
     trust = trusted(address.cacert, address.fingerprint)
-    with closing(HttpConnection(address.url, address.token, 1, trust)) as connection:
-        yield HttpPeer(connection)
+    with closing(HttpConnection(address.url, address.token, 1, trust)) as connection, connection.watching() as within:
+        yield HttpPeer(connection, within)
 
 
 def _is_profile(name: str) -> bool:

@@ -274,11 +274,11 @@ class CopyPlan:
     wait: Callable[[float], None] = time.sleep
 
     def work(
-        self, catalog: Catalog, receive: ReceiveArchive, keep: KeepSnapshot, clock: Clock, audit: AuditLog
+        self, catalog: Catalog, receive: ReceiveArchive, keep: KeepSnapshot, clock: Clock, audit: AuditLog, turns: Turns
     ) -> ReplicateArchives:
         """What the job does, over these ports."""
         return ReplicateArchives(
-            self.source, self.open_peer, catalog, receive, keep, clock, audit, Perseverance(self.wait)
+            self.source, self.open_peer, catalog, receive, keep, clock, audit, Perseverance(self.wait), turns
         )
 
 

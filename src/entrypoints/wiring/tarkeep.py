@@ -371,7 +371,7 @@ def assemble(
         {
             SCRUB: scrub,
             REHEARSE: drilling.rehearse,
-            REPLICATE: copy_plan.work(catalog, receive, keep_snapshot, clock, audit),
+            REPLICATE: copy_plan.work(catalog, receive, keep_snapshot, clock, audit, turns),
         },
         {
             WATCH: WatchProfiles(look, check_server, notices.table, ids, notices.in_use, sample),
@@ -473,7 +473,7 @@ def assemble(
         list_runs=list_runs,
         ask_for_run=ask_for_run,
         ask_for_scrub=AskForScrub(scrub_plan.table, ask_for_run, list_runs),
-        ask_for_copy=AskForCopy(copy_plan.source, ask_for_run),
+        ask_for_copy=AskForCopy(copy_plan.source, ask_for_run, turns),
         open_drill=drilling.open,
         find_drill=drilling.judge.find,
         judge_drill=drilling.judge,

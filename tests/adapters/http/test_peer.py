@@ -15,9 +15,10 @@ import pytest
 from tarkeep.adapters.http import peer as http_peer
 from tarkeep.adapters.http.answers import read_archive
 from tarkeep.adapters.http.connection import HttpConnection
-from tarkeep.adapters.http.peer import HttpPeer
+from tarkeep.adapters.http.peer import HttpPeer, opened_peer
 from tarkeep.adapters.http.told import Told
 from tarkeep.domain.errors.client import Refused, ServerUnreachable
+from tarkeep.domain.ports.upkeep.peers import Peer, PeerAddress
 from tests.support.stub_server import Answer, StubServer, stub_server
 
 ARCHIVE: dict[str, Any] = {
@@ -160,7 +161,7 @@ Feed = Callable[[socket.socket, threading.Event], None]
 
 
 @contextmanager
-def feeding(feed: Feed) -> Iterator[HttpPeer]:
+def feeding(feed: Feed) -> Iterator[Peer]:
     """A server that answers every connection with *feed*, until the peer is left."""
     is_over = threading.Event()
 
@@ -182,8 +183,8 @@ def feeding(feed: Feed) -> Iterator[HttpPeer]:
         serving.start()
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         try:
-            with closing(HttpConnection(url)) as connection:
-                yield HttpPeer(connection)
+            with opened_peer(PeerAddress(url)) as peer:
+                yield peer
         finally:
             is_over.set()
             listener.shutdown(socket.SHUT_RDWR)
@@ -216,6 +217,26 @@ def test_an_answer_that_trickles_is_left(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(http_peer, "PATIENCE_SECONDS", 0.2)
     monkeypatch.setattr(http_peer, "SLOWEST_RATE", 1 << 20)
     with feeding(trickling) as peer, pytest.raises(ServerUnreachable, match="bytes came in"):
+        peer.page("web")
+
+
+def slow_head(client: socket.socket, is_over: threading.Event) -> None:
+    client.sendall(b"HTTP/1.1 200 OK\r\n")
+    while not is_over.wait(0.01):
+        client.sendall(b"X-More: a\r\n"[:3])
+
+
+def slow_framing(client: socket.socket, is_over: threading.Event) -> None:
+    client.sendall(HEAD + b"1;")
+    while not is_over.wait(0.01):
+        client.sendall(b"a")
+
+
+@pytest.mark.parametrize("feed", [slow_head, slow_framing])
+def test_what_never_becomes_an_answer_is_left(monkeypatch: pytest.MonkeyPatch, feed: Feed) -> None:
+    """A head, or the frame around a body, that grows by a byte now and then: no time-out of a socket ends it."""
+    monkeypatch.setattr(http_peer, "PATIENCE_SECONDS", 0.2)
+    with feeding(feed) as peer, pytest.raises((ServerUnreachable, Refused)):
         peer.page("web")
 
 

@@ -11,6 +11,7 @@ import pytest
 from attrs import define, evolve, field, frozen
 
 from tarkeep.adapters.memory.peers import MemoryPeer
+from tarkeep.adapters.process.turns import ProcessTurns
 from tarkeep.domain.archives.archive import ArchiveState, BackupArchive, Copied, Lineage, Offer
 from tarkeep.domain.errors.client import ServerUnreachable
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
@@ -66,7 +67,9 @@ class Sites:
         source = PeerSource(lambda: PeerAddress("there", profiles=profiles))
         plan = CopyPlan(source, lambda _address: nullcontext(self.peer), self.waited.append)
         uses = self.second.tarkeep
-        return plan.work(self.second.catalog, uses.receive, uses.keep_snapshot, self.second.clock, uses.audit)(go_on)
+        catalog, clock = self.second.catalog, self.second.clock
+        work = plan.work(catalog, uses.receive, uses.keep_snapshot, clock, uses.audit, ProcessTurns())
+        return work(go_on)
 
     def here(self) -> list[BackupArchive]:
         return list(self.second.catalog.page(limit=1000).archives)

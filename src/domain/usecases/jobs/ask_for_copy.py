@@ -5,6 +5,7 @@ from __future__ import annotations
 from attrs import frozen
 
 from ...jobs.run import Run
+from ...ports.system import Turns
 from ...ports.upkeep.peers import PeerAddress
 from ..replicating.sources import REPLICATE, PeerSource
 from .show_jobs import AskForRun
@@ -16,6 +17,7 @@ class AskForCopy:
 
     source: PeerSource
     ask_for_run: AskForRun
+    turns: Turns
 
     def __call__(self, address: PeerAddress | None = None, who: str | None = None) -> Run:
         """
@@ -24,7 +26,9 @@ class AskForCopy:
         Raises:
             JobRunning: a run is under way, and copies from where it began to.
         """
-        run = self.ask_for_run(REPLICATE, who)
-        if address is not None:
-            self.source.ask(address)
-        return run
+        # in one turn: a run that is entered may begin before the next line
+        with self.turns.take(REPLICATE):
+            run = self.ask_for_run(REPLICATE, who)
+            if address is not None:
+                self.source.ask(address)
+            return run

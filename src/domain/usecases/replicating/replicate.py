@@ -30,7 +30,7 @@ from ...identity.digests import DeclaredDigests
 from ...jobs.job import GoOn, JobReport
 from ...ports.access import AuditLog
 from ...ports.catalog import Catalog
-from ...ports.system import Clock
+from ...ports.system import Clock, Turns
 from ...ports.upkeep.peers import OpenPeer, Peer, PeerPage
 from ...tarkeep_error import TarkeepError
 from ...text.counted import counted
@@ -40,7 +40,7 @@ from ..receiving.receive import ReceiveArchive
 from ..restoring.snapshots import KeepSnapshot
 from .account import CopyAccount
 from .arriving import Perseverance
-from .sources import PeerSource
+from .sources import REPLICATE, PeerSource
 
 MOST_PAGES_OF_A_MOMENT = 1000
 """After so many pages without a later receipt, a list is taken to have no end."""
@@ -63,6 +63,7 @@ class ReplicateArchives:
     clock: Clock
     audit: AuditLog
     patience: Perseverance
+    turns: Turns
 
     def __call__(self, go_on: GoOn) -> JobReport:
         """
@@ -72,7 +73,8 @@ class ReplicateArchives:
             InvalidSetting: the settings name the other server in a way that cannot be used.
             ServerUnreachable, Unauthorized, Refused: it does not say which profiles it has.
         """
-        address = self.source.take()
+        with self.turns.take(REPLICATE):
+            address = self.source.take()
         if address is None:
             return JobReport("no other server is named to copy from", {}, did_something=False)
         with self.open_peer(address) as peer:
