@@ -16,6 +16,8 @@ from pathlib import Path
 from tarkeep.adapters.sql.catalog import SqlCatalog
 from tarkeep.domain.access.audit import AuditEntry, line_of
 from tarkeep.domain.access.chain import FIRST, line_digest
+from tarkeep.domain.archives.archive import Offer
+from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.profiles.rules import NO_RULES
 from tarkeep.domain.usecases.watching.watch import stamp_of
 from tarkeep.domain.watching.kept_status import KeptStatus
@@ -24,12 +26,26 @@ from tarkeep.entrypoints.wiring.server import open_tarkeep
 
 from .contestants import WrongAnswer
 from .corpus import tiny_archive
+from .growth.measure import made
+from .growth.nights import night, opened
 from .population import with_both
 
 LONG = "long"
 """The profile with `LONG_ARCHIVES`; the others are `name_of` a number."""
 
 LONG_ARCHIVES = 1_000
+NIGHTLY = "nightly"
+"""The profile of `nightly`."""
+
+_WEEK = 7
+_NAMES = 60
+_NO_MINIMUM_AGE = """
+["*".retention]
+minimum_age = "0d"
+keep_daily = 14
+keep_weekly = 8
+keep_monthly = 12
+"""
 _DAYS = 365
 _KEY = b"k" * 32
 
@@ -55,6 +71,30 @@ def dashed(work: Path, profiles: int, archives: int, log_lines: int) -> Path:
         _look(catalog, archives)
     _note_arrivals(data / "catalog.sqlite", profiles)
     return data
+
+
+def nightly(work: Path, archives: int) -> Path:
+    """
+    A data directory with so many *archives* of the profile `NIGHTLY`, kept below *work*: a FULL each week, and an INC
+    of its own in each other night, of which nobody said what it builds on. Nothing is too young to go.
+    """
+    return made(work / f"nightly-{archives}", lambda data: _send_nights(data, archives))
+
+
+def _send_nights(data: Path, archives: int) -> None:
+    (data / "profiles.toml").write_text(_NO_MINIMUM_AGE)
+    with opened(data) as tarkeep:
+        for number in range(archives):
+            type = BackupType.INC if number % _WEEK else BackupType.FULL
+            taken_at = datetime.now(UTC) - timedelta(days=archives - number)
+            offer = Offer(ArchiveId(NIGHTLY, type, night_name(number)), taken_at=taken_at)
+            tarkeep.receive(offer, iter([night(number if number % _WEEK else 0, _NAMES)]))
+        tarkeep.plan_prune(NIGHTLY)
+
+
+def night_name(number: int) -> str:
+    """The name of an archive of `nightly`."""
+    return f"night{number:05}.tar.gz"
 
 
 def write_log(file: Path, lines: int, profiles: int) -> None:

@@ -9,14 +9,17 @@ import html
 import re
 import tempfile
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from tarkeep.domain.access.chain import line_digest
+
 from ..ask import ask, is_ready
 from ..contestants import Answer, WrongAnswer
 from ..corpus import Archive, names_archive, real_archive, tiny_archive
-from ..dashed import LONG, dashed, name_of
+from ..dashed import LONG, NIGHTLY, dashed, name_of, night_name, nightly
 from ..processes import free_port, run_timed, serving
 from ..report import Row, Table, Target, percentile, ratio_row
 from ..runner import Context, Spread, settle
@@ -30,9 +33,11 @@ PLAN = Target(150.0, unit=" ms")
 TREE = Target(50.0, unit=" ms")
 POLL = Target(5.0, unit=" ms")
 UPLOADS = Target(0.97, at_least=True)
+SMALL = Target(1.2)
 _REQUESTS = 60
 _TABS, _EACH_SECONDS = 50, 30.0
 _TREE = "tree"
+_SMALL_REQUESTS, _PAUSE_SECONDS = 500, 0.005
 
 
 def run(context: Context) -> Table:
@@ -45,6 +50,10 @@ def run(context: Context) -> Table:
         context.say(f"  {profiles:,} profiles of {archives} archives, {lines:,} lines, {names:,} names")
         rows += _pages(context, profiles, archives, lines, is_last=number == len(sizes) - 1)
         rows.append(_tree(context, names, is_last=number == len(sizes) - 1))
+    nights = (20, 50, 100) if context.quick else (100, 300, 1_000)
+    for archives in nights:
+        rows += _nights(context, archives, is_last=archives == nights[-1])
+    rows.append(ratio_row(f"p99 of {SMALLEST} with {_TABS} tabs / without", _small_requests(context), SMALL))
     rows.append(ratio_row(f"upload with no tab / with {_TABS} tabs", _uploads(context), UPLOADS))
     return Table(
         name="dashboard",
@@ -56,6 +65,7 @@ def run(context: Context) -> Table:
             "the profile with long chains has 1,000 archives; the page of the log is the newest, one that nobody finds "
             "a line on, and one far back",
             "the tree is asked for again, so that it is merged",
+            "a nightly profile has a FULL each week; nobody said what its INC build on, so each plan links them anew",
             f"{_TABS} tabs ask once in {_EACH_SECONDS:.0f} s each whether anything has changed",
         ],
     )
@@ -75,9 +85,9 @@ def _pages(context: Context, profiles: int, archives: int, lines: int, *, is_las
             "fleet": ("/ui/", FLEET),
             "poll without a change": (html.unescape(polled[1]), POLL),
             "profile of 1,000 archives": (f"/ui/p/{LONG}", PROFILE),
-            "plan of 1,000 archives": (f"/ui/p/{LONG}/prune", PLAN),
             "log": ("/ui/log", LOG),
             "log, older lines": (html.unescape(far[1]), LOG),
+            "log, far back": (f"/ui/log?below={_digest_of_an_old_line(data)}", LOG),
             "log, nothing found": ("/ui/log?profile=nobody", LOG),
             "storage": ("/ui/storage", PROFILE),
         }
@@ -86,6 +96,32 @@ def _pages(context: Context, profiles: int, archives: int, lines: int, *, is_las
     smallest = percentile(times[SMALLEST], 95)
     return [
         _row(f"{what}, {profiles:,} profiles, {lines:,} lines", times[what], smallest, target if is_last else None)
+        for what, (_, target) in asked.items()
+    ]
+
+
+def _digest_of_an_old_line(data: Path) -> str:
+    with (data / "audit.log").open("rb") as log:
+        return line_digest([next(log) for _ in range(500)][-1].removesuffix(b"\n"))
+
+
+def _nights(context: Context, archives: int, *, is_last: bool) -> list[Row]:
+    """Pages that show or plan what is kept of a profile, by the number of its archives."""
+    prune, page = f"/ui/p/{NIGHTLY}/prune", f"/ui/p/{NIGHTLY}"
+    asked = {
+        "profile": (page, PROFILE),
+        "an archive, and why it is kept": (f"{page}/INC/{night_name(archives - 2 - (archives - 2) % 7 + 1)}", PROFILE),
+        "prune plan": (prune, PLAN),
+        "the same by another policy, most would go": (f"{prune}?keep_weekly=8&keep_yearly=3", PLAN),
+        "the same by another policy, few would go": (f"{prune}?keep_daily={archives - 10}", PLAN),
+    }
+    with _served(nightly(context.work, archives), context.work) as port:
+        for path, _ in asked.values():
+            _answers(port, path)
+        times = _asked(port, {what: path for what, (path, _) in asked.items()})
+    smallest = percentile(times[SMALLEST], 95)
+    return [
+        _row(f"{what}, {archives:,} nightly archives", times[what], smallest, target if is_last else None)
         for what, (_, target) in asked.items()
     ]
 
@@ -152,6 +188,29 @@ def _uploads(context: Context) -> Spread:
             with _tabs(running.port):
                 watched = _upload(running, archive, f"watched-{number}.tar.gz")
             ratios.append(alone / watched)
+    return Spread.of(ratios)
+
+
+def _small_requests(context: Context) -> Spread:
+    """The p99 of the smallest answer with tabs, divided by that without, in turns."""
+    with (
+        tempfile.TemporaryDirectory(dir=context.work, prefix="dashboard-small-") as folder,
+        Tarkeep(route="raw").start(Path(folder)) as running,
+    ):
+        _upload(running, tiny_archive(context.corpus), "one.tar.gz")
+
+        def p99() -> float:
+            times = []
+            for _ in range(_SMALL_REQUESTS):
+                times.append(ask(running.port, SMALLEST).seconds)
+                time.sleep(_PAUSE_SECONDS)
+            return percentile(times, 99)
+
+        ratios = []
+        for _ in range(max(context.rounds, 5)):
+            alone = p99()
+            with _tabs(running.port):
+                ratios.append(p99() / alone)
     return Spread.of(ratios)
 
 

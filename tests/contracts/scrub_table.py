@@ -184,6 +184,8 @@ class ScrubTableContract:
 
         assert table.unread_since(NOON + DAY) == {"db": 1, "web": 2}
         assert table.unread_since(NOON) == {}
+        assert table.unread_since(NOON + DAY, profile="web") == {"web": 2}
+        assert table.unread_since(NOON, profile="web") == table.unread_since(NOON + DAY, profile="nobody") == {}
 
     def test_reads_outlive_a_catalog_that_is_made_anew(self, catalog: Catalog, table: ScrubTable) -> None:
         archive = make_archive()

@@ -40,12 +40,14 @@ class MemoryScrubTable:
     def count_due(self, before: datetime) -> int:
         return sum(one.is_due(before) for one in self._all())
 
-    def unread_since(self, before: datetime) -> dict[str, int]:
+    def unread_since(self, before: datetime, *, profile: str | None = None) -> dict[str, int]:
         return dict(
             Counter(
                 one.archive.id.profile
                 for one in self._all()
-                if one.archive.state is ArchiveState.STORED and one.known_right_at < before
+                if one.archive.state is ArchiveState.STORED
+                and one.known_right_at < before
+                and profile in (None, one.archive.id.profile)
             )
         )
 

@@ -72,8 +72,15 @@ class SqlScrubTable:
         ((count,),) = self._all(_COUNT, {"before": microseconds(before)})
         return int(count)
 
-    def unread_since(self, before: datetime) -> dict[str, int]:
-        return {profile: int(count) for profile, count in self._all(_SINCE, {"before": microseconds(before)})}
+    def unread_since(self, before: datetime, *, profile: str | None = None) -> dict[str, int]:
+        if not may_exist(profile):
+            return {}
+        values: Values = {"before": microseconds(before)}
+        if profile is None:
+            rows = self._all(_SINCE, values)
+        else:
+            rows = self._all(_SINCE_OF_PROFILE, {**values, "of_profile": profile})
+        return {whose: int(count) for whose, count in rows}
 
     def find(self, id: ArchiveId) -> Unread:
         for row in self._all(_FIND, identity(id)):
@@ -209,6 +216,7 @@ _DUE = _SHOWN.where(_is_due).order_by(*_in_order).limit(bindparam("limit"))
 _WANTED = _SHOWN.where(_is_wanted).order_by(*_in_order).limit(bindparam("limit"))
 _COUNT = select(func.count()).select_from(KNOWN).where(LISTED, _is_due)
 _SINCE = select(_a.profile, func.count()).select_from(KNOWN).where(LISTED, _is_unread).group_by(_a.profile)
+_SINCE_OF_PROFILE = _SINCE.where(_a.profile == bindparam("of_profile"))
 _FIND = _SHOWN.where(_a.profile == bindparam("profile"), _a.type == bindparam("type"), _a.name == bindparam("name"))
 _CHECKED = (
     select(

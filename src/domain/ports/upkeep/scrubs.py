@@ -31,8 +31,13 @@ class ScrubTable(Protocol):
     def count_due(self, before: datetime) -> int:
         """How many archives are due."""
 
-    def unread_since(self, before: datetime) -> dict[str, int]:
-        """How many stored archives of each profile were last known to be right *before* that time; no zeros."""
+    def unread_since(self, before: datetime, *, profile: str | None = None) -> dict[str, int]:
+        """
+        How many stored archives of each profile, or of *profile*, were last known to be right *before* that time; no
+        zeros.
+
+        Cost: one pass over the entries of these profiles.
+        """
 
     def find(self, id: ArchiveId) -> Unread:
         """

@@ -42,7 +42,7 @@ class CheckProfile:
             ProfileNotFound: the profile has no stored archive.
         """
         look = self.look
-        return look.of(profile, look.unread(), look.waits(), look.statuses.absences())
+        return look.of(profile, look.unread(profile), look.waits(), look.statuses.absences())
 
 
 @frozen

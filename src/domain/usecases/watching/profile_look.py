@@ -80,9 +80,9 @@ class ProfileLook:
     drills: DrillTable
     drill_limits: DrillLimits
 
-    def unread(self) -> dict[str, int]:
-        """How many archives of each profile should have been read again long ago."""
-        return self.scrubs.unread_since(self.every.behind_before(self.clock.now()))
+    def unread(self, profile: str | None = None) -> dict[str, int]:
+        """How many archives of each profile, or of *profile*, should have been read again long ago."""
+        return self.scrubs.unread_since(self.every.behind_before(self.clock.now()), profile=profile)
 
     def waits(self) -> dict[str, list[str]]:
         """Why the last run of the job that prunes left something to a person, by profile."""

@@ -124,10 +124,12 @@ class ReadFleet:
         stamp = stamp_of(self.look.rules.fingerprint, absences)
         due = self.look.statuses.due(stamp, now, limit=_LOOKED_AT_ONCE, profiles=profiles)
         found = []
-        unread, waits = (self.look.unread(), self.look.waits()) if due else ({}, {})
+        waits = self.look.waits() if due else {}
         for profile, version in due:
             try:
-                found.append(kept_status(self.look.of(profile, unread, waits, absences), version, stamp, now))
+                found.append(
+                    kept_status(self.look.of(profile, self.look.unread(profile), waits, absences), version, stamp, now)
+                )
             except ProfileNotFound:  # its last archive went meanwhile
                 continue
         return found, len(due) == _LOOKED_AT_ONCE
