@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.archives import make_targz
 from tests.support.postgres import Postgres
 from tests.support.server import LiveServer, live_server
 
@@ -68,9 +69,7 @@ def test_tokens_are_those_of_all_servers(tmp_path: Path, catalog: str) -> None:
     assert "the next start of the server takes it over" in early.stderr
     with ExitStack() as opened:
         one = opened.enter_context(live_server(tmp_path / "one", environment={"TARKEEP_CATALOG": catalog}))
-        (tmp_path / "two").mkdir(mode=0o700)
-        (tmp_path / "two" / "audit.key").write_bytes((tmp_path / "one" / "audit.key").read_bytes())
-        (tmp_path / "two" / "audit.key").chmod(0o600)
+        key_for(tmp_path, "two")
         two = opened.enter_context(live_server(tmp_path / "two", environment={"TARKEEP_CATALOG": catalog}))
         assert [answered(server, older) for server in (one, two)] == [200, 200]
         assert [answered(server, None) for server in (one, two)] == [401, 401]
@@ -84,6 +83,56 @@ def test_tokens_are_those_of_all_servers(tmp_path: Path, catalog: str) -> None:
         assert [answered(server, newer) for server in (one, two)] == [200, 200]
     assert not (tmp_path / "one" / "tokens.json").exists()
     assert (tmp_path / "one" / "tokens.moved.json").exists()
+
+
+def key_for(tmp_path: Path, *names: str) -> None:
+    """Give the servers *names* the key of the first one's log."""
+    for name in names:
+        (tmp_path / name).mkdir(mode=0o700)
+        (tmp_path / name / "audit.key").write_bytes((tmp_path / "one" / "audit.key").read_bytes())
+        (tmp_path / name / "audit.key").chmod(0o600)
+
+
+def put(server: LiveServer, name: str) -> int:
+    with server.client() as client:
+        return client.put(f"/api/v1/profiles/laptop/archives/FULL/{name}.tar.gz", content=make_targz()).status_code
+
+
+def test_rules_are_set_for_all_servers(tmp_path: Path, catalog: str) -> None:
+    """Each judges by them within some seconds; a server whose own file has others does not start."""
+    environment = {"TARKEEP_CATALOG": catalog}
+    rules = tmp_path / "rules.toml"
+    rules.write_text("[laptop]\nmax_archives = 0\n")
+    with live_server(tmp_path / "one", environment=environment) as one:
+        key_for(tmp_path, "two")
+        with live_server(tmp_path / "two", environment=environment) as two:
+            assert tarkeep(tmp_path / "one", catalog, "rules", "get").stdout == ""
+            done = tarkeep(tmp_path / "one", catalog, "rules", "set", str(rules))
+            assert (done.returncode, done.stderr) == (0, "")
+            assert tarkeep(tmp_path / "two", catalog, "rules", "get").stdout == rules.read_text()
+            shown = tarkeep(tmp_path / "two", catalog, "rules", "show", "laptop").stdout
+            assert '["laptop"] in the rules in the catalog' in shown
+            for server in (one, two):
+                until(lambda server=server: put(server, "a") == 507)  # type: ignore[misc]
+                until(lambda server=server: "the rules were set anew" in server.log.read_text())  # type: ignore[misc]
+    rules.write_text("[laptop]\nmax_archives = none\n")
+    wrong = tarkeep(tmp_path / "one", catalog, "rules", "set", str(rules))
+    assert (wrong.returncode, "cannot be read as TOML" in wrong.stderr) == (2, True)
+    (tmp_path / "two" / "profiles.toml").write_text("[laptop]\nmax_archives = 1\n")
+    with pytest.raises(AssertionError, match=r"profiles.toml is not what the catalog has"):
+        live_server(tmp_path / "two", environment=environment).__enter__()
+    (tmp_path / "two" / "profiles.toml").write_text(tarkeep(tmp_path / "one", catalog, "rules", "get").stdout)
+    with live_server(tmp_path / "two", environment=environment) as two:
+        assert put(two, "a") == 507
+
+
+def test_rules_are_not_set_where_each_server_has_a_file(tmp_path: Path) -> None:
+    """It says where they are then."""
+    made(tmp_path / "one", None)
+    (tmp_path / "rules.toml").write_text("")
+    done = tarkeep(tmp_path / "one", None, "rules", "set", str(tmp_path / "rules.toml"))
+    assert done.returncode == 2
+    assert f"here they are in {tmp_path}/one/profiles.toml" in done.stderr
 
 
 def test_a_lost_database_opens_no_server(tmp_path: Path, catalog: str, postgres: Postgres) -> None:

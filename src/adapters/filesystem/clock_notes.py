@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime
+from collections.abc import Callable
 from pathlib import Path
 
 from attrs import define
 
 from ...domain.retention.clock_watch import ClockNote
-from ...domain.text.times import rfc3339
+from ..clock_records import note_of, text_of
 from ..process.os_errors import translated
-from .durable_file import replace_file
+from .durable_file import replace_file, set_aside
 
 NAME = "clock.json"
-_UNREADABLE = "what was noted of the clock cannot be read"
 
 
 @define
@@ -29,21 +27,15 @@ class FileClockNotes:
                 content = (self.data / NAME).read_bytes()
             except FileNotFoundError:
                 return ClockNote()
-        try:
-            told = json.loads(content)
-            seen_at, doubt = _time(told["seen_at"]), str(told["doubt"])
-            known = told.get("known_until")
-            return ClockNote(seen_at, doubt, None if known is None else _time(known))
-        except (ValueError, KeyError, TypeError, RecursionError):
-            return ClockNote(None, _UNREADABLE)
+        return note_of(content)
 
     def save(self, note: ClockNote) -> None:
-        told = {"seen_at": note.seen_at and rfc3339(note.seen_at), "doubt": note.doubt}
-        if note.known_until is not None:
-            told["known_until"] = rfc3339(note.known_until)
         with translated(writing=True):
-            replace_file(self.data / NAME, json.dumps(told, indent=2).encode() + b"\n")
+            replace_file(self.data / NAME, text_of(note).encode() + b"\n")
 
-
-def _time(told: str) -> datetime:
-    return datetime.fromisoformat(told).astimezone(UTC)
+    def give_away(self, take: Callable[[ClockNote], object]) -> None:
+        """Let *take* keep the note elsewhere; then there is none here, and its file has another name."""
+        with translated(writing=True):
+            if (self.data / NAME).exists():
+                take(self.load())
+                set_aside(self.data / NAME)

@@ -32,7 +32,7 @@ from sqlalchemy import (
 
 from ...domain.errors.settings import FormatUnknown
 
-HEAD = "0024"
+HEAD = "0026"
 """The newest revision among the migrations."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -391,6 +391,23 @@ versions = Table(
     Column("version", BigInteger, nullable=False),
 )
 """How often something was changed that servers keep in memory, so that they notice it."""
+
+rules = Table(
+    "rules",
+    METADATA,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("text", Text, nullable=False),
+    Column("set_us", BigInteger, nullable=False),
+)
+"""Files with the rules of profiles; the newest counts. `FORGET_EVERYTHING` leaves them, too."""
+
+clock_note = Table(
+    "clock_note",
+    METADATA,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),  # 1
+    Column("told", Text, nullable=False),  # JSON, see `clock_records`
+)
+"""What was noted of the clocks of all servers. `FORGET_EVERYTHING` leaves it, too."""
 
 audit = Table(
     "audit",

@@ -65,34 +65,46 @@ def read_rules(file: Path, *, must_exist: bool, read_times: ReadTimes) -> RuleBo
         InvalidSetting: it cannot be read, or contains something that is not a rule.
     """
     try:
-        told = tomllib.loads(read_setting_text("profiles", file))
-        _check_patterns(file, list(told))
-        return RuleBook(
-            tuple(
-                (pattern, _rules(file, pattern, _shaped(file, pattern, table), read_times))
-                for pattern, table in told.items()
-            )
-        )
+        text = read_setting_text("profiles", file)
     except FileNotFoundError:
         if must_exist:
             raise InvalidSetting("profiles", f"there is no file {file}") from None
         return RuleBook()
+    return rules_from(text, str(file), read_times=read_times)
+
+
+def rules_from(text: str, place: str, *, read_times: ReadTimes) -> RuleBook:
+    """
+    The rules in *text*, the content of such a file; errors call it *place*.
+
+    Raises:
+        InvalidSetting: it contains something that is not a rule.
+    """
+    try:
+        told = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise InvalidSetting("profiles", f"{file} cannot be read as TOML: {error}") from error
+        raise InvalidSetting("profiles", f"{place} cannot be read as TOML: {error}") from error
+    _check_patterns(place, list(told))
+    return RuleBook(
+        tuple(
+            (pattern, _rules(place, pattern, _shaped(place, pattern, table), read_times))
+            for pattern, table in told.items()
+        )
+    )
 
 
-def _check_patterns(file: Path, patterns: list[str]) -> None:
+def _check_patterns(place: str, patterns: list[str]) -> None:
     """Refuse a table that is never used: its rules would silently not apply. Raises InvalidSetting."""
     for number, pattern in enumerate(patterns):
-        place = f'{file}: ["{pattern}"]'
+        at = f'{place}: ["{pattern}"]'
         if not _WILD.search(pattern):
             try:
                 check_profile(pattern)
             except InvalidName as error:
-                raise InvalidSetting("profiles", f"{place} no profile has such a name: {error}") from None
+                raise InvalidSetting("profiles", f"{at} no profile has such a name: {error}") from None
         hiding = next((earlier for earlier in patterns[:number] if _covers(earlier, pattern)), None)
         if hiding is not None:
-            detail = f'{place} is never used, because ["{hiding}"] before it counts first: put it before that one'
+            detail = f'{at} is never used, because ["{hiding}"] before it counts first: put it before that one'
             raise InvalidSetting("profiles", detail)
 
 
@@ -104,43 +116,43 @@ def _covers(pattern: str, other: str) -> bool:
     return not _WILD.search(other) and fnmatchcase(other, pattern)
 
 
-def _shaped(file: Path, pattern: str, told: object) -> _Table:
+def _shaped(place: str, pattern: str, told: object) -> _Table:
     known = [field.name for field in msgspec.structs.fields(_Table)]
-    place = f'{file}: ["{pattern}"]'
+    at = f'{place}: ["{pattern}"]'
     if isinstance(told, dict) and (wrong := unknown_name(told, known, "rule")) is not None:
-        raise InvalidSetting("profiles", f"{place} {wrong}")
+        raise InvalidSetting("profiles", f"{at} {wrong}")
     try:
         return msgspec.convert(told, _Table)
     except msgspec.ValidationError as error:
         choices = {"inc_base": [one.value for one in IncBase]}
-        raise InvalidSetting("profiles", f"{place} {sentence(error, choices)}") from error
+        raise InvalidSetting("profiles", f"{at} {sentence(error, choices)}") from error
 
 
-def _rules(file: Path, pattern: str, table: _Table, read_times: ReadTimes) -> ProfileRules:
-    place = f'{file}: ["{pattern}"]'
+def _rules(place: str, pattern: str, table: _Table, read_times: ReadTimes) -> ProfileRules:
+    at = f'{place}: ["{pattern}"]'
     try:
         zone = UTC if table.time_zone == "UTC" else ZoneInfo(table.time_zone)
     except (KeyError, ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError; a folder of zones is an OSError
-        detail = f"{place} time_zone: {table.time_zone!r} is not a time zone; use one such as Europe/Paris"
+        detail = f"{at} time_zone: {table.time_zone!r} is not a time zone; use one such as Europe/Paris"
         raise InvalidSetting("profiles", detail) from None
     try:
         max_bytes = None if table.max_bytes is None else parse_size(str(table.max_bytes))
     except ValueError as error:
-        raise InvalidSetting("profiles", f"{place} max_bytes: {error}") from None
+        raise InvalidSetting("profiles", f"{at} max_bytes: {error}") from None
     if table.max_archives is not None and table.max_archives < 0:
-        raise InvalidSetting("profiles", f"{place} max_archives: must be 0 or more, is {table.max_archives}")
+        raise InvalidSetting("profiles", f"{at} max_archives: must be 0 or more, is {table.max_archives}")
     try:
         drill_every = None if table.drill_every is None else DrillEvery(Span.parse(table.drill_every)).span
     except ValueError as error:
-        raise InvalidSetting("profiles", f"{place} drill_every: {error}") from None
+        raise InvalidSetting("profiles", f"{at} drill_every: {error}") from None
     try:
         retention = None if table.retention is None else policy_of(table.retention)
     except ValueError as error:
-        raise InvalidSetting("profiles", f'{file}: ["{pattern}".retention] {error}') from None
+        raise InvalidSetting("profiles", f'{place}: ["{pattern}".retention] {error}') from None
     try:
         expectation = None if table.expect is None else expectation_of(table.expect, zone, read_times)
     except ValueError as error:
-        raise InvalidSetting("profiles", f'{file}: ["{pattern}".expect] {error}') from None
+        raise InvalidSetting("profiles", f'{place}: ["{pattern}".expect] {error}') from None
     return ProfileRules(
         table.inc_base,
         zone,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import tzinfo
 from pathlib import Path
 
@@ -17,14 +17,18 @@ from ...adapters.local.legacy_folder import LegacyFolder
 from ...adapters.process import openssl_certificate
 from ...adapters.process.clock_and_ids import SystemClock
 from ...adapters.process.openssl_certificate import MadeCertificate
+from ...adapters.sql.shared.rule_rows import KeptRules
+from ...domain.access.audit import HOST, AuditEntry
 from ...domain.errors.settings import InvalidSetting
 from ...domain.ports.access import AuditLog
 from ...domain.profiles.rules import RuleBook
 from ...domain.usecases.access.tokens import ListTokens, MakeToken, RevokeToken
+from ..settings.files import read_setting_text
 from ..settings.profiles import read_rules
 from ..settings.server import StorageSettings
 from ..starting import check_is_there
-from .beside.kept import is_memory, kept_beside_on_host
+from .beside.kept import is_in_tables, is_memory, kept_beside_on_host
+from .beside.rules import RuleSource
 
 
 def _nothing_to_close() -> None:
@@ -69,6 +73,47 @@ def open_tokens(settings: StorageSettings) -> Tokens:
 def rules_in(file: Path, *, must_exist: bool) -> RuleBook:
     """The rules of profiles in *file*; raises as `read_rules`."""
     return read_rules(file, must_exist=must_exist, read_times=CronsimLines().read)
+
+
+@contextmanager
+def rules_on_host(settings: StorageSettings) -> Iterator[HostRules]:
+    """
+    The rules of the server with these *settings*.
+
+    Raises:
+        InvalidSetting: what the data directory has for all servers is not in the catalog yet.
+        BackendUnavailable: the catalog that should have them cannot be opened.
+    """
+    if not is_in_tables(settings):
+        yield HostRules(RuleSource(settings, None), None)
+        return
+    with kept_beside_on_host(settings) as beside:
+        yield HostRules(RuleSource(settings, beside.rules), beside.audit)
+
+
+@frozen
+class HostRules:
+    """The rules of profiles; *audit* is the log of those who set them, None if each server has a file of its own."""
+
+    source: RuleSource
+    audit: AuditLog | None
+
+    def set(self, file: Path) -> KeptRules:
+        """
+        Let what *file* has be the rules of all servers.
+
+        Raises:
+            InvalidSetting: it has something that is not a rule, or is missing; or the servers have no rules in common.
+        """
+        texts = self.source.texts
+        if texts is None or self.audit is None:
+            detail = f"the rules are in the catalog only if that is in PostgreSQL; here they are in {self.source.file}"
+            raise InvalidSetting("catalog", detail)
+        rules_in(file, must_exist=True)
+        at = SystemClock().now()
+        kept = texts.set(read_setting_text("profiles", file), at)
+        self.audit.append(AuditEntry(at, HOST, "", "rules of profiles", kept.sha256, "set"))
+        return kept
 
 
 def check_data_directory(settings: StorageSettings) -> None:

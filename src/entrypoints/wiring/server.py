@@ -15,11 +15,9 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve, frozen
 
-from ...adapters.cron_lines import CronsimLines
 from ...adapters.filesystem.archive_store import FilesystemArchiveStore
 from ...adapters.filesystem.archive_sums import MemorySums, SumsFolder
-from ...adapters.filesystem.clock_notes import FileClockNotes
-from ...adapters.filesystem.data_directory import RULES, FileBallast
+from ...adapters.filesystem.data_directory import FileBallast
 from ...adapters.filesystem.scratch import ScratchFiles
 from ...adapters.filesystem.seek_indexes import MemorySeekIndexes, SeekFolder
 from ...adapters.filesystem.upload_sessions import FilesystemUploadSessions
@@ -47,14 +45,13 @@ from ...domain.ports.sums import ArchiveSums
 from ...domain.ports.system import Clock, IdSource
 from ...domain.ports.uploads import UploadSessions
 from ...domain.profiles.capacity import Reserve
-from ...domain.profiles.rules import CurrentRules, RuleBook
 from ...domain.usecases.notices.raise_event import RaiseEvent
 from ...domain.usecases.receiving.outcome import SameName
 from ..logs import Log
-from ..settings.profiles import read_rules
 from ..settings.server import StorageSettings
 from ..starting import starting
 from .beside.kept import is_memory, kept_beside
+from .beside.rules import RulesInUse, RuleSource
 from .buckets import bucket_address
 from .jobs import copy_plan, drill_plan, job_plan, scrub_plan, zone_of
 from .notices import AlertingNotices, NoticeWiring, channels_of, heartbeat_of, notice_settings
@@ -90,11 +87,8 @@ def open_tarkeep(settings: StorageSettings) -> Iterator[Tarkeep]:
         read = reading(kept.store, catalog, hasher, kept.sums, notifier)
         unpacker = opened.enter_context(closing(TargzUnpacker(partial(read, sums_first=True), kept.indexes)))
         looking = _inspector(settings, budget)
-        rules = CurrentRules(_rules(settings))
-
-        def reload_rules() -> int:
-            rules.book = _rules(settings)
-            return len(rules.book.entries)
+        rules = RulesInUse(RuleSource(settings, beside.rules))
+        rules.load()
 
         def reload_notices() -> int:
             return _load_notices(notices, settings, clock)
@@ -132,7 +126,7 @@ def open_tarkeep(settings: StorageSettings) -> Iterator[Tarkeep]:
             audit=beside.audit,
             evidence=beside.evidence,
             ballast=None if is_memory(settings) else FileBallast(settings.data),
-            clock_notes=None if is_memory(settings) else FileClockNotes(settings.data),
+            clock_notes=beside.clock_notes,
             job_plan=job_plan(settings, catalog.jobs, kept.id),
             scrub_plan=scrub_plan(settings, catalog.scrubs),
             figures=catalog.figures,
@@ -146,12 +140,7 @@ def open_tarkeep(settings: StorageSettings) -> Iterator[Tarkeep]:
         )
         opened.callback(tarkeep.uploads.close)
         opened.callback(tarkeep.token_store.keep_uses)
-        yield evolve(tarkeep, reload_rules=reload_rules, reload_notices=reload_notices)
-
-
-def _rules(settings: StorageSettings) -> RuleBook:
-    file = settings.profiles or settings.data / RULES
-    return read_rules(file, must_exist=settings.profiles is not None, read_times=CronsimLines().read)
+        yield evolve(tarkeep, reload_rules=rules.load, reload_notices=reload_notices)
 
 
 def _load_notices(notices: NoticeWiring, settings: StorageSettings, clock: Clock) -> int:

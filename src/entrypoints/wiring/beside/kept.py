@@ -1,6 +1,6 @@
 """
-What a server keeps beside its archives and their catalog: tokens, the audit log and the evidence; in files of its data
-directory, or in the database of the catalog.
+What a server keeps beside its archives and their catalog: tokens, the audit log, the evidence, the note on
+the clock and rules; in files of its data directory, or in the database of the catalog.
 
 The rule: with a catalog in PostgreSQL they are in its tables, so that any number of servers have the same. What a data
 directory has of them comes into the tables once, when a server owns the directory and starts.
@@ -18,20 +18,24 @@ from attrs import frozen
 from ....adapters.filesystem.audit_log import FileAuditLog
 from ....adapters.filesystem.chained.audit_key import AuditKeyFile
 from ....adapters.filesystem.chained.evidence_log import FileEvidenceLog
+from ....adapters.filesystem.clock_notes import FileClockNotes
 from ....adapters.filesystem.data_directory import AUDIT, AUDIT_KEY, EVIDENCE, TOKENS
 from ....adapters.filesystem.tokens import FileTokenStore, TokenMark
 from ....adapters.memory.audit_log import MemoryAuditLog
 from ....adapters.memory.tokens import MemoryTokenStore
+from ....adapters.memory.upkeep.clock_notes import MemoryClockNotes
 from ....adapters.memory.upkeep.evidence_log import MemoryEvidenceLog
 from ....adapters.sql.catalog import SqlCatalog
 from ....adapters.sql.shared.audit_rows import SqlAuditLog
+from ....adapters.sql.shared.clock_rows import SqlClockNotes
 from ....adapters.sql.shared.evidence_rows import SqlEvidenceLog
+from ....adapters.sql.shared.rule_rows import SqlRuleTexts
 from ....adapters.sql.shared.tables import SharedTables
 from ....adapters.sql.shared.token_rows import SqlTokenStore
 from ....domain.access.tokens import Keyring
 from ....domain.errors.settings import InvalidSetting
 from ....domain.ports.access import AuditLog, TokenStore
-from ....domain.ports.system import Clock
+from ....domain.ports.system import Clock, ClockNotes
 from ....domain.ports.upkeep.evidence import EvidenceLog
 from ...logs import Log
 from ...settings.server import StorageSettings
@@ -42,11 +46,13 @@ log = Log("tarkeep")
 
 @frozen
 class KeptBeside:
-    """What is kept beside archives and catalog."""
+    """All that is kept so; *rules* are those of all servers, None if each has a file of its own."""
 
     token_store: TokenStore
     audit: AuditLog
     evidence: EvidenceLog
+    clock_notes: ClockNotes
+    rules: SqlRuleTexts | None = None
 
 
 def is_memory(settings: StorageSettings) -> bool:
@@ -63,7 +69,7 @@ def is_in_tables(settings: StorageSettings) -> bool:
 def kept_beside(settings: StorageSettings, clock: Clock) -> Iterator[KeptBeside]:
     """All of it, for the server that owns the data directory. With tables, the catalog was opened before."""
     if is_memory(settings):
-        yield KeptBeside(MemoryTokenStore(), MemoryAuditLog(), MemoryEvidenceLog())
+        yield KeptBeside(MemoryTokenStore(), MemoryAuditLog(), MemoryEvidenceLog(), MemoryClockNotes())
     elif is_in_tables(settings):
         with closing(SharedTables.open(settings.catalog or "")) as tables:
             yield _moved_into(tables, settings, clock)
@@ -73,7 +79,7 @@ def kept_beside(settings: StorageSettings, clock: Clock) -> Iterator[KeptBeside]
             files.tokens.note_tokens()
         with starting(files.audit.key_file, "audit_key"):
             files.audit.begin(clock.now())
-        yield KeptBeside(files.tokens, files.audit, files.evidence)
+        yield KeptBeside(files.tokens, files.audit, files.evidence, FileClockNotes(settings.data))
 
 
 @contextmanager
@@ -87,7 +93,7 @@ def kept_beside_on_host(settings: StorageSettings) -> Iterator[KeptBeside]:
     """
     files = _Files.of(settings)
     if not is_in_tables(settings):
-        yield KeptBeside(files.tokens, files.audit, files.evidence)
+        yield KeptBeside(files.tokens, files.audit, files.evidence, FileClockNotes(settings.data))
         return
     url = settings.catalog or ""
     SqlCatalog.open(url).close()  # makes the tables if this is before the first start
@@ -101,7 +107,7 @@ def kept_beside_on_host(settings: StorageSettings) -> Iterator[KeptBeside]:
             if is_left:
                 detail = f"{settings.data / name} is not in it yet; the next start of the server takes it over"
                 raise InvalidSetting("catalog", detail)
-        yield KeptBeside(_token_rows(tables, settings), audit, evidence)
+        yield KeptBeside(_token_rows(tables, settings), audit, evidence, SqlClockNotes(tables), SqlRuleTexts(tables))
 
 
 @frozen
@@ -127,6 +133,7 @@ def _moved_into(tables: SharedTables, settings: StorageSettings, clock: Clock) -
 
     with starting(settings.data):
         files.tokens.give_away(take)
+        FileClockNotes(settings.data).give_away(SqlClockNotes(tables).take_over)
         for what, had, is_moved in (
             ("audit log", files.audit.is_there, files.audit.give_away(audit.take_over)),
             ("evidence", bool(files.evidence.months()), files.evidence.give_away(evidence.take_over)),
@@ -137,7 +144,7 @@ def _moved_into(tables: SharedTables, settings: StorageSettings, clock: Clock) -
                 log.warning(f"the catalog has another {what} than the data directory, whose own is kept as it is")
     with starting(_key_file(settings), "audit_key"):
         audit.begin(clock.now())
-    return KeptBeside(token_store, audit, evidence)
+    return KeptBeside(token_store, audit, evidence, SqlClockNotes(tables), SqlRuleTexts(tables))
 
 
 def _key_file(settings: StorageSettings) -> Path:
