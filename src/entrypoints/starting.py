@@ -16,13 +16,20 @@ from ..adapters.filesystem.marker import MARKER
 from ..adapters.process.os_errors import translated
 from ..domain.errors.capacity import BackendUnavailable, CatalogBusy, CatalogDamaged, InsufficientStorage, ReadOnly
 from ..domain.errors.client import FolderUnusable
-from ..domain.errors.settings import DataDirectoryInUse, DataDirectoryUnsafe, FormatUnknown, InvalidSetting
+from ..domain.errors.settings import (
+    CatalogOlder,
+    DataDirectoryInUse,
+    DataDirectoryUnsafe,
+    FormatUnknown,
+    InvalidSetting,
+)
 from ..domain.tarkeep_error import TarkeepError
 
 _NOT_THERE = (NotADirectoryError, FileNotFoundError)
 
 
 _CATALOG_ADVICE = "remove its file and run tarkeep rebuild"
+_UPGRADE = "tarkeep catalog upgrade"
 _TOKENS_ADVICE = "put it back from a copy, or make new tokens (tarkeep token create), which then are the only ones"
 _TOKEN_TABLE_ADVICE = "put the database back from a copy, or make new tokens, which then are the only ones"
 
@@ -58,6 +65,8 @@ def starting(path: Path | str, setting: str = "data") -> Iterator[None]:
     """
     try:
         yield
+    except CatalogOlder as error:
+        raise InvalidSetting(setting, f"{path} cannot be used: {error} ({_UPGRADE})") from error
     except FormatUnknown as error:
         raise InvalidSetting(setting, f"{path} cannot be used: {error}") from error
     except (

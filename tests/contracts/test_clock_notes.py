@@ -10,8 +10,8 @@ import pytest
 
 from tarkeep.adapters.filesystem.clock_notes import NAME, FileClockNotes
 from tarkeep.adapters.memory.upkeep.clock_notes import MemoryClockNotes
+from tarkeep.adapters.sql.agreed.clock_rows import SqlClockNotes
 from tarkeep.adapters.sql.catalog import SqlCatalog
-from tarkeep.adapters.sql.shared.clock_rows import SqlClockNotes
 from tarkeep.adapters.sql.shared.tables import SharedTables
 from tarkeep.domain.ports.system import ClockNotes
 from tarkeep.domain.retention.clock_watch import ClockNote

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+import tarkeep as tarkeep_package
+from tarkeep.adapters.sql.schema import HEAD
 from tests.support.archives import make_targz
 from tests.support.postgres import Postgres
 from tests.support.server import LiveServer, live_server
 
 _PATIENCE_SECONDS = 60
 PLACE = "/api/v1/archives"
+NEXT = f"{int(HEAD) + 1:04d}"
 
 
 @pytest.fixture
@@ -27,13 +31,15 @@ def catalog(postgres: Postgres) -> Iterator[str]:
         yield url
 
 
-def tarkeep(data: Path, catalog: str | None, *words: str) -> subprocess.CompletedProcess[str]:
+def tarkeep(
+    data: Path, catalog: str | None, *words: str, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run a command on the host of the server over *data*."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("TARKEEP_")}
     more = {} if catalog is None else {"TARKEEP_CATALOG": catalog}
     return subprocess.run(
         [sys.executable, "-m", "tarkeep", *words],
-        env={**clean, **more, "TARKEEP_DATA": str(data)},
+        env={**clean, **more, **(environment or {}), "TARKEEP_DATA": str(data)},
         cwd=data.parent,
         capture_output=True,
         text=True,
@@ -165,3 +171,64 @@ def test_what_both_did_is_in_one_log(tmp_path: Path, catalog: str) -> None:
     assert told["head"] == tarkeep(tmp_path / "one", catalog, "audit", "head").stdout.strip()
     assert (tmp_path / "one" / "audit.moved.log").exists()
     assert tarkeep(tmp_path / "one", catalog, "evidence", "verify").returncode == 0
+
+
+def newer_version(folder: Path) -> dict[str, str]:
+    """
+    The environment in which ``python -m tarkeep`` is the next version of this one, with a migration that adds a column.
+    """
+    package = folder / "tarkeep"
+    shutil.copytree(Path(tarkeep_package.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
+    schema = package / "adapters" / "sql" / "schema.py"
+    text = schema.read_text()
+    assert f'HEAD = "{HEAD}"' in text
+    text = text.replace(f'HEAD = "{HEAD}"', f'HEAD = "{NEXT}"')
+    schema.write_text(
+        text.replace(
+            '    Column("unchanged", BigInteger),\n',
+            '    Column("unchanged", BigInteger),\n    Column("later", Text),\n',
+        )
+    )
+    (package / "adapters" / "sql" / "migrations" / "versions" / f"{NEXT}_later.py").write_text(
+        "import sqlalchemy as sa\nfrom alembic import op\n"
+        f'revision = "{NEXT}"\ndown_revision = "{HEAD}"\n'
+        'def upgrade() -> None:\n    op.add_column("archives", sa.Column("later", sa.Text))\n'
+    )
+    return {"PYTHONPATH": str(folder)}
+
+
+def test_servers_are_upgraded_one_after_the_other(tmp_path: Path, catalog: str, postgres: Postgres) -> None:
+    """
+    Two versions side by side, over the upgrade of the catalog: both take archives in and list those of the other. Once
+    the tables are for the newer one only, the older is not ready any more, and does not start again.
+    """
+    environment = {"TARKEEP_CATALOG": catalog}
+    newer = environment | newer_version(tmp_path / "newer")
+    with live_server(tmp_path / "one", environment=environment) as one:
+        assert put(one, "a") == 201
+        key_for(tmp_path, "two")
+        with pytest.raises(
+            AssertionError, match=rf"has the schema {HEAD}, and this version needs {NEXT}; .*tarkeep catalog upgrade"
+        ):
+            live_server(tmp_path / "two", environment=newer).__enter__()
+        done = tarkeep(tmp_path / "one", catalog, "catalog", "upgrade", environment=newer)
+        assert (done.returncode, done.stdout.strip()) == (0, f"the catalog has the schema {NEXT} now, and had {HEAD}")
+        assert (ready(one), put(one, "b")) == (200, 201)
+        with live_server(tmp_path / "two", environment=newer) as two:
+            assert (put(two, "c"), put(one, "d")) == (201, 201)
+            assert names(one) == names(two) == ["a", "b", "c", "d"]
+            database = catalog.rpartition("/")[2]
+            postgres.execute(f"UPDATE compat SET oldest_reader = '{NEXT}'", database)
+            assert (ready(one), ready(two), put(two, "e")) == (503, 200, 201)
+    with pytest.raises(AssertionError, match=f"unknown schema revision '{NEXT}'"):
+        live_server(tmp_path / "one", environment=environment).__enter__()
+
+
+def ready(server: LiveServer) -> int:
+    with server.client() as client:
+        return client.get("/readyz").status_code
+
+
+def names(server: LiveServer) -> list[str]:
+    with server.client() as client:
+        return sorted(one["name"].partition(".")[0] for one in client.get(PLACE).json()["archives"])

@@ -37,6 +37,7 @@ from ...domain.ports.catalog import (
 )
 from ...domain.retention.arrival import Arrival
 from ...domain.scrubbing.findings import Fault
+from .agreed.upgrading import prepare
 from .counts import SqlCounts
 from .engine import Writer, connect, excluding, read, translated, use_log
 from .entry import entry_of
@@ -69,7 +70,7 @@ from .queries import (
 )
 from .removals import SqlRemovals
 from .rows import TYPES, Values, archive_of, as_written, identity, may_exist, microseconds, sought, time_of, values_of
-from .schema import EVERYBODY, HEAD, archives, current_revision, upgrade
+from .schema import EVERYBODY, archives
 from .shared_transactions import SharedTransactions
 from .statements import Statements, Transaction
 from .upkeep.arrival_rows import SqlArrivalTable
@@ -127,23 +128,23 @@ class SqlCatalog(SqlLinks, SqlRemovals):
     @classmethod
     def open(cls, url: str, *, busy_seconds: float = 5.0) -> SqlCatalog:
         """
-        The catalog at *url*, ``sqlite:///PATH`` or ``postgresql://...``, created or upgraded if needed.
+        The catalog at *url*, ``sqlite:///PATH`` or ``postgresql://...``, created if needed; a file is upgraded, too.
 
         *busy_seconds* is how long a method waits for its turn before `CatalogBusy`.
 
         Raises:
             InvalidSetting: *url* has another scheme, or its driver is missing.
             BackendUnavailable: it cannot be opened, or the folder of the file is missing.
-            FormatUnknown: a newer version made it, or it is not a catalog.
+            FormatUnknown: it is for newer versions only, or it is not a catalog; or it is an older one in PostgreSQL.
         """
         engine = connect(url, busy_seconds)
         try:
-            catalog = cls(engine, busy_seconds)
-            catalog._bring_up_to_date()
+            prepare(engine, busy_seconds)
+            use_log(engine)
+            return cls(engine, busy_seconds)
         except BaseException:
             engine.dispose()
             raise
-        return catalog
 
     def claim(self, archive: BackupArchive) -> ClaimOutcome:
         values = values_of(archive, claimed=True)
@@ -357,16 +358,6 @@ class SqlCatalog(SqlLinks, SqlRemovals):
     def _check_open(self) -> None:
         if self._closed:
             raise BackendUnavailable("catalog", "it is closed")
-
-    def _bring_up_to_date(self) -> None:
-        with translated(self._engine):
-            with self._engine.connect() as connection:
-                is_current = current_revision(connection) == HEAD
-            if not is_current:
-                with self._engine.begin() as connection:
-                    connection.exec_driver_sql(self._exclude_others)
-                    upgrade(connection)
-        use_log(self._engine)
 
     def _enter(self, transaction: Transaction, rows: Iterator[Values], *, is_arrival: bool) -> int:
         new = 0

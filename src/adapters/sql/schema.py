@@ -32,8 +32,16 @@ from sqlalchemy import (
 
 from ...domain.errors.settings import FormatUnknown
 
-HEAD = "0026"
+HEAD = "0027"
 """The newest revision among the migrations."""
+
+OLDEST_READER = "0027"
+"""
+The oldest `HEAD` of a version that can use the tables as they are now.
+
+A migration that takes something away, or changes what it means, raises it here and in `compat`. One that only adds does
+not: the version before goes on beside this one.
+"""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -441,6 +449,14 @@ evidence = Table(
 Index("evidence_of_month", evidence.c.month, evidence.c.number)
 Index("evidence_by_digest", evidence.c.digest)
 
+compat = Table(
+    "compat",
+    METADATA,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),  # 1
+    Column("oldest_reader", Text, nullable=False),
+)
+"""The `OLDEST_READER` of these tables, for versions that do not know their revision."""
+
 totals = Table(
     "totals",
     METADATA,
@@ -477,6 +493,7 @@ def upgrade(connection: Connection) -> None:
         _VERSION.create(connection)
         METADATA.create_all(connection, checkfirst=False)
         connection.execute(_VERSION.insert(), {"version_num": HEAD})
+        connection.execute(compat.insert(), {"number": 1, "oldest_reader": OLDEST_READER})
         return
     migrate(connection, revision)
 

@@ -75,6 +75,13 @@ class FormatUnknown(TarkeepError):
 
 
 @define
+class CatalogOlder(FormatUnknown):
+    """The catalog is of an older version, and not this server's alone: somebody has to say when it changes."""
+
+    hint: str = "upgrade it; servers of the version before go on meanwhile"
+
+
+@define
 class InvalidSetting(TarkeepError):
     """A setting has an invalid value."""
 

@@ -17,7 +17,8 @@ from ...adapters.local.legacy_folder import LegacyFolder
 from ...adapters.process import openssl_certificate
 from ...adapters.process.clock_and_ids import SystemClock
 from ...adapters.process.openssl_certificate import MadeCertificate
-from ...adapters.sql.shared.rule_rows import KeptRules
+from ...adapters.sql.agreed.rule_rows import KeptRules
+from ...adapters.sql.agreed.upgrading import Upgraded, upgrade_database
 from ...domain.access.audit import HOST, AuditEntry
 from ...domain.errors.settings import InvalidSetting
 from ...domain.ports.access import AuditLog
@@ -26,8 +27,8 @@ from ...domain.usecases.access.tokens import ListTokens, MakeToken, RevokeToken
 from ..settings.files import read_setting_text
 from ..settings.profiles import read_rules
 from ..settings.server import StorageSettings
-from ..starting import check_is_there
-from .beside.kept import is_in_tables, is_memory, kept_beside_on_host
+from ..starting import check_is_there, starting
+from .beside.kept import is_in_tables, is_memory, kept_beside_on_host, shown
 from .beside.rules import RuleSource
 
 
@@ -114,6 +115,20 @@ class HostRules:
         kept = texts.set(read_setting_text("profiles", file), at)
         self.audit.append(AuditEntry(at, HOST, "", "rules of profiles", kept.sha256, "set"))
         return kept
+
+
+def upgrade_catalog(settings: StorageSettings) -> Upgraded:
+    """
+    Bring the tables of the catalog up to date; servers may use it meanwhile.
+
+    Raises:
+        InvalidSetting, FolderUnusable: the catalog ends with its process, or cannot be upgraded.
+    """
+    if is_memory(settings) or (settings.catalog or "").startswith("memory:"):
+        raise InvalidSetting("catalog", "a catalog in memory ends with its server")
+    url = settings.catalog or f"sqlite:///{settings.data}/catalog.sqlite"
+    with starting(shown(url), "catalog"):
+        return upgrade_database(url)
 
 
 def check_data_directory(settings: StorageSettings) -> None:

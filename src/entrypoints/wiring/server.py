@@ -50,7 +50,7 @@ from ...domain.usecases.receiving.outcome import SameName
 from ..logs import Log
 from ..settings.server import StorageSettings
 from ..starting import starting
-from .beside.kept import is_memory, kept_beside
+from .beside.kept import is_memory, kept_beside, shown
 from .beside.rules import RulesInUse, RuleSource
 from .buckets import bucket_address
 from .jobs import copy_plan, drill_plan, job_plan, scrub_plan, zone_of
@@ -127,6 +127,7 @@ def open_tarkeep(settings: StorageSettings) -> Iterator[Tarkeep]:
             evidence=beside.evidence,
             ballast=None if is_memory(settings) else FileBallast(settings.data),
             clock_notes=beside.clock_notes,
+            check_schema=beside.check_schema,
             job_plan=job_plan(settings, catalog.jobs, kept.id),
             scrub_plan=scrub_plan(settings, catalog.scrubs),
             figures=catalog.figures,
@@ -220,7 +221,8 @@ def _open_catalog(settings: StorageSettings) -> SqlCatalog | MemoryCatalog:
         with starting(url.removeprefix("sqlite:///"), "catalog"):
             return SqlCatalog.open(url)
     if scheme == "postgresql":
-        return SqlCatalog.open(url)
+        with starting(shown(url), "catalog"):
+            return SqlCatalog.open(url)
     if scheme == "memory":
         return MemoryCatalog()
     raise InvalidSetting(

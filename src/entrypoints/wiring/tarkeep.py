@@ -245,6 +245,10 @@ class Tarkeep:
     reload_notices: Callable[[], int] = _no_rules_to_read
 
 
+def _always_readable() -> None:
+    """A catalog that this process alone has is of its own version."""
+
+
 def assemble(
     *,
     store: ArchiveStore,
@@ -286,6 +290,7 @@ def assemble(
     copy_plan: CopyPlan | None = None,
     ballast: Ballast | None = None,
     notices: NoticeWiring | None = None,
+    check_schema: Callable[[], None] = _always_readable,
 ) -> Tarkeep:
     """
     Tarkeep over any adapters. Close its `uploads` before them. Without a *token_store* it is open.
@@ -424,7 +429,7 @@ def assemble(
         summarise_profile=SummariseProfile(catalog),
         summarise_types=SummariseTypes(catalog, visible),
         verify=VerifyInventory(catalog, visible, SpillingSorter(scratch)),
-        check_readiness=CheckReadiness(store, catalog),
+        check_readiness=CheckReadiness(store, catalog, check_schema),
         recover=RecoverInterrupted(store, catalog, sessions),
         ballast=ballast,
         rebuild=RebuildCatalog(store, catalog, hasher, mend, records, recall_proofs),

@@ -10,8 +10,8 @@ from threading import Event
 import pytest
 from attrs import define
 
+from tarkeep.adapters.sql.agreed.rule_rows import SqlRuleTexts
 from tarkeep.adapters.sql.catalog import SqlCatalog
-from tarkeep.adapters.sql.shared.rule_rows import SqlRuleTexts
 from tarkeep.adapters.sql.shared.tables import SharedTables
 from tarkeep.domain.errors.settings import InvalidSetting
 from tarkeep.entrypoints.settings.server import StorageSettings

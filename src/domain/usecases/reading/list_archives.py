@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from attrs import frozen
 
@@ -134,10 +134,15 @@ class SummariseProfile:
 
 @frozen
 class CheckReadiness:
-    """Can the server store an archive now?"""
+    """
+    Can the server store an archive now?
+
+    *check_schema* raises BackendUnavailable if a newer version made the catalog one that this version may not use.
+    """
 
     store: ArchiveStore
     catalog: Catalog
+    check_schema: Callable[[], None]
 
     def __call__(self) -> int | None:
         """
@@ -148,6 +153,7 @@ class CheckReadiness:
             InsufficientStorage: less than `READY_FREE_BYTES` are free.
             BackendUnavailable, ReadOnly, CatalogBusy: the store or the catalog cannot be written.
         """
+        self.check_schema()
         self.catalog.sums()
         with self.store.begin() as writer:
             writer.write(b"\0")

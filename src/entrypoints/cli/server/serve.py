@@ -61,6 +61,34 @@ def _effective(storage: StorageSettings, server: ServerSettings) -> tuple[Effect
     return tuple(effective_settings((storage, server), sys.argv, os.environ, table, source))
 
 
+def upgrade(*, json: bool = False, storage: StorageSettings | None = None, _server: Unused = None) -> int:
+    """
+    Upgrade the tables of the catalog to those of this version.
+
+    A server does so itself with a catalog in a file. One in PostgreSQL may be used by others: they go on meanwhile, and
+    afterwards, if they are of the version before. Exit codes: 0 the tables are up to date; 1 they were not changed.
+
+    Parameters
+    ----------
+    json
+        Print both revisions as one JSON object.
+    """
+    from ...wiring.host import check_data_directory, upgrade_catalog
+
+    storage = storage or StorageSettings()
+    if storage.catalog is None:
+        check_data_directory(storage)
+    upgraded = upgrade_catalog(storage)
+    if upgraded.before == upgraded.after:
+        told = f"the catalog has the schema {upgraded.after} already"
+    elif upgraded.before is None:
+        told = f"the catalog was empty, and has the schema {upgraded.after} now"
+    else:
+        told = f"the catalog has the schema {upgraded.after} now, and had {upgraded.before}"
+    Output(json, quiet=False).result(told, before=upgraded.before, after=upgraded.after)
+    return OK
+
+
 def rebuild(
     *, check: bool = False, json: bool = False, storage: StorageSettings | None = None, _server: Unused = None
 ) -> int:

@@ -8,6 +8,7 @@ directory has of them comes into the tables once, when a server owns the directo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import datetime
@@ -25,11 +26,12 @@ from ....adapters.memory.audit_log import MemoryAuditLog
 from ....adapters.memory.tokens import MemoryTokenStore
 from ....adapters.memory.upkeep.clock_notes import MemoryClockNotes
 from ....adapters.memory.upkeep.evidence_log import MemoryEvidenceLog
+from ....adapters.sql.agreed.clock_rows import SqlClockNotes
+from ....adapters.sql.agreed.rule_rows import SqlRuleTexts
+from ....adapters.sql.agreed.upgrading import check_schema
 from ....adapters.sql.catalog import SqlCatalog
 from ....adapters.sql.shared.audit_rows import SqlAuditLog
-from ....adapters.sql.shared.clock_rows import SqlClockNotes
 from ....adapters.sql.shared.evidence_rows import SqlEvidenceLog
-from ....adapters.sql.shared.rule_rows import SqlRuleTexts
 from ....adapters.sql.shared.tables import SharedTables
 from ....adapters.sql.shared.token_rows import SqlTokenStore
 from ....domain.access.tokens import Keyring
@@ -46,13 +48,19 @@ log = Log("tarkeep")
 
 @frozen
 class KeptBeside:
-    """All that is kept so; *rules* are those of all servers, None if each has a file of its own."""
+    """All that is kept so; *rules* are those of all servers, None if each has a file of its own, as *tables* are."""
 
     token_store: TokenStore
     audit: AuditLog
     evidence: EvidenceLog
     clock_notes: ClockNotes
     rules: SqlRuleTexts | None = None
+    tables: SharedTables | None = None
+
+    def check_schema(self) -> None:
+        """Raise BackendUnavailable if a newer version made the tables ones that this version may not use."""
+        if self.tables is not None:
+            check_schema(self.tables)
 
 
 def is_memory(settings: StorageSettings) -> bool:
@@ -63,6 +71,11 @@ def is_memory(settings: StorageSettings) -> bool:
 def is_in_tables(settings: StorageSettings) -> bool:
     """Whether it is in the database of the catalog."""
     return not is_memory(settings) and (settings.catalog or "").startswith("postgresql:")
+
+
+def shown(url: str) -> str:
+    """*url* of a database, without the name and the password of its user."""
+    return re.sub("://[^/@]*@", "://", url)
 
 
 @contextmanager
@@ -96,7 +109,8 @@ def kept_beside_on_host(settings: StorageSettings) -> Iterator[KeptBeside]:
         yield KeptBeside(files.tokens, files.audit, files.evidence, FileClockNotes(settings.data))
         return
     url = settings.catalog or ""
-    SqlCatalog.open(url).close()  # makes the tables if this is before the first start
+    with starting(shown(url), "catalog"):
+        SqlCatalog.open(url).close()  # makes the tables if this is before the first start
     with closing(SharedTables.open(url)) as tables:
         audit, evidence = _audit_rows(tables, settings), SqlEvidenceLog(tables)
         for name, is_left in (
@@ -107,7 +121,9 @@ def kept_beside_on_host(settings: StorageSettings) -> Iterator[KeptBeside]:
             if is_left:
                 detail = f"{settings.data / name} is not in it yet; the next start of the server takes it over"
                 raise InvalidSetting("catalog", detail)
-        yield KeptBeside(_token_rows(tables, settings), audit, evidence, SqlClockNotes(tables), SqlRuleTexts(tables))
+        yield KeptBeside(
+            _token_rows(tables, settings), audit, evidence, SqlClockNotes(tables), SqlRuleTexts(tables), tables
+        )
 
 
 @frozen
@@ -144,7 +160,7 @@ def _moved_into(tables: SharedTables, settings: StorageSettings, clock: Clock) -
                 log.warning(f"the catalog has another {what} than the data directory, whose own is kept as it is")
     with starting(_key_file(settings), "audit_key"):
         audit.begin(clock.now())
-    return KeptBeside(token_store, audit, evidence, SqlClockNotes(tables), SqlRuleTexts(tables))
+    return KeptBeside(token_store, audit, evidence, SqlClockNotes(tables), SqlRuleTexts(tables), tables)
 
 
 def _key_file(settings: StorageSettings) -> Path:

@@ -19,7 +19,7 @@ from attrs import define, field, frozen
 
 from ....adapters.cron_lines import CronsimLines
 from ....adapters.filesystem.data_directory import RULES
-from ....adapters.sql.shared.rule_rows import KeptRules, SqlRuleTexts
+from ....adapters.sql.agreed.rule_rows import KeptRules, SqlRuleTexts
 from ....domain.errors.settings import InvalidSetting
 from ....domain.profiles.rules import ProfileRules, RuleBook
 from ...logs import Log

@@ -13,8 +13,8 @@ from sqlalchemy import select, update
 from ....domain.retention.clock_watch import ClockNote
 from ...clock_records import note_of, text_of
 from ..schema import clock_note
+from ..shared.tables import SharedTables
 from ..statements import Transaction
-from .tables import SharedTables
 
 
 @frozen

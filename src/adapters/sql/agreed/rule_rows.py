@@ -16,8 +16,8 @@ from sqlalchemy import select
 
 from ..rows import microseconds
 from ..schema import rules
+from ..shared.tables import SharedTables
 from ..statements import Transaction
-from .tables import SharedTables
 
 
 @frozen
