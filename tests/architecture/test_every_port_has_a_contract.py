@@ -23,6 +23,7 @@ PARTS = {
     "ArchiveWriter",
     "Download",
     "Held",
+    "HeldLease",
     "LocalFile",
     "LocalFiles",
     "Part",

@@ -13,6 +13,7 @@ from tarkeep.domain.ports.catalog import Catalog
 from tarkeep.domain.ports.upkeep.arrivals import ArrivalTable
 from tarkeep.domain.watching.arrived import ArrivedOnDay
 from tests.support.archives import NOON, make_archive
+from tests.support.claims import LEASE, confirm
 
 DAY = timedelta(days=1)
 TODAY = NOON.date()
@@ -37,9 +38,9 @@ class ArrivalTableContract:
         inc = make_archive("d.tar.gz", type=INC)
         other = make_archive("a.tar.gz", profile="other", received_at=NOON + DAY)
         first = make_archive("a.tar.gz")
-        catalog.claim(first)
+        catalog.claim(first, LEASE)
         assert table.days(TODAY, TODAY + DAY) == []
-        catalog.confirm(first)
+        confirm(catalog, first)
         catalog.adopt([late, next_day, inc, other, first])
 
         web, size = first.id.profile, first.size_bytes
@@ -96,8 +97,8 @@ class ArrivalTableContract:
         for number, profile in enumerate(("web", "web", "laptop", "old")):
             at = NOON - (10 * DAY if profile == "old" else number * DAY)
             archive = evolve(make_archive(f"{number}.tar.gz", profile=profile, received_at=at), size_bytes=10**number)
-            catalog.claim(archive)
-            catalog.confirm(archive)
+            catalog.claim(archive, LEASE)
+            confirm(catalog, archive)
 
         assert table.sizes(TODAY - 2 * DAY, TODAY) == {"web": 11, "laptop": 100}
         assert table.sizes(TODAY + DAY, TODAY + DAY) == {}

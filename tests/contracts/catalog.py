@@ -18,13 +18,15 @@ from attrs import evolve
 from tarkeep.domain.archives.archive import AfterEnd, ArchiveState, BackupArchive, Contents, Kind, Lineage
 from tarkeep.domain.archives.inventory import InventoryEntry
 from tarkeep.domain.archives.totals import Sums, Totals
-from tarkeep.domain.errors.archives import ArchiveNotFound
+from tarkeep.domain.errors.archives import ArchiveNotFound, ClaimLost
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.ports.catalog import AlreadyStored, Catalog, Claimed, ClaimedElsewhere, ListedArchive
 from tarkeep.domain.retention.arrival import arrival_of
+from tests.contracts.claims import ClaimsContract
 from tests.contracts.removals import RemovalsContract
 from tests.support.archives import NOON, make_archive
 from tests.support.catalogs import all_archives, all_entries, recounted
+from tests.support.claims import LEASE, claimed, confirm
 
 FULL, INC, DIFF = BackupType.FULL, BackupType.INC, BackupType.DIFF
 
@@ -65,7 +67,7 @@ def several() -> list[BackupArchive]:
     ]
 
 
-class CatalogContract(RemovalsContract):
+class CatalogContract(ClaimsContract, RemovalsContract):
     # -- what is kept --
 
     def test_all_of_an_archive_is_kept(self, catalog: Catalog) -> None:
@@ -83,8 +85,8 @@ class CatalogContract(RemovalsContract):
             for number, lineage in enumerate(lineages)
         ]
         archives[1] = evolve(archives[1], notes=("a/b could not be read", "ärger, \\xff"))
-        catalog.claim(archives[0])
-        catalog.confirm(archives[0])
+        catalog.claim(archives[0], LEASE)
+        confirm(catalog, archives[0])
         catalog.adopt(archives)
 
         assert list(catalog.page().archives) == archives
@@ -95,15 +97,15 @@ class CatalogContract(RemovalsContract):
 
     def test_a_free_identity_is_claimed(self, catalog: Catalog) -> None:
         """The first to ask for an identity gets it."""
-        outcome = catalog.claim(make_archive())
+        outcome = catalog.claim(make_archive(), LEASE)
 
-        assert outcome == Claimed()
+        assert isinstance(outcome, Claimed)
 
     def test_a_claimed_identity_is_refused(self, catalog: Catalog) -> None:
         """While a claim is open, no other caller gets the identity, whatever bytes it has."""
-        catalog.claim(make_archive(content=b"first"))
+        catalog.claim(make_archive(content=b"first"), LEASE)
 
-        outcome = catalog.claim(make_archive(content=b"second"))
+        outcome = catalog.claim(make_archive(content=b"second"), LEASE)
 
         assert outcome == ClaimedElsewhere()
         assert catalog.open_claims() == [make_archive(content=b"first")]
@@ -113,7 +115,7 @@ class CatalogContract(RemovalsContract):
         stored = make_archive(content=b"first")
         catalog.adopt([stored])
 
-        outcome = catalog.claim(make_archive(content=b"second"))
+        outcome = catalog.claim(make_archive(content=b"second"), LEASE)
 
         assert outcome == AlreadyStored(stored)
         assert catalog.open_claims() == []
@@ -125,11 +127,11 @@ class CatalogContract(RemovalsContract):
     )
     def test_an_identity_is_profile_and_type_and_name(self, catalog: Catalog, other: BackupArchive) -> None:
         """Archives that differ in one part of the identity do not block each other."""
-        catalog.claim(make_archive())
+        catalog.claim(make_archive(), LEASE)
 
-        outcome = catalog.claim(other)
+        outcome = catalog.claim(other, LEASE)
 
-        assert outcome == Claimed()
+        assert isinstance(outcome, Claimed)
 
     def test_racing_claims_have_one_winner(self, catalog: Catalog) -> None:
         """Of eight threads claiming one identity at the same moment, one gets it and seven are refused."""
@@ -140,20 +142,20 @@ class CatalogContract(RemovalsContract):
             outcomes: list[object] = []
             for number in range(rounds):
                 start.wait(timeout=60)
-                outcomes.append(catalog.claim(make_archive(f"race-{number}.tar.gz", content=bytes([thread]))))
+                outcomes.append(catalog.claim(make_archive(f"race-{number}.tar.gz", content=bytes([thread])), LEASE))
             return outcomes
 
         with ThreadPoolExecutor(threads) as pool:
             by_thread = list(pool.map(race, range(threads)))
 
         for outcomes in zip(*by_thread, strict=True):
-            assert outcomes.count(Claimed()) == 1
+            assert sum(isinstance(outcome, Claimed) for outcome in outcomes) == 1
             assert outcomes.count(ClaimedElsewhere()) == threads - 1
 
     def test_an_open_claim_is_no_entry(self, catalog: Catalog) -> None:
         """A claim is seen by `claim` and `open_claims` only."""
         archive = make_archive()
-        catalog.claim(archive)
+        catalog.claim(archive, LEASE)
 
         assert catalog.open_claims() == [archive]
         assert catalog.page().archives == ()
@@ -170,29 +172,29 @@ class CatalogContract(RemovalsContract):
         """Claims are complete, and listed by profile, type and name, in whatever order they were made."""
         claimed = several()
         for archive in claimed:
-            catalog.claim(archive)
+            catalog.claim(archive, LEASE)
 
         assert catalog.open_claims() == sorted(claimed, key=lambda archive: archive.id)
 
     def test_a_confirmed_claim_is_an_entry(self, catalog: Catalog) -> None:
         """Confirming makes the claim an entry everywhere and ends the claim."""
         archive = make_archive()
-        catalog.claim(archive)
+        catalog.claim(archive, LEASE)
 
-        catalog.confirm(archive)
+        confirm(catalog, archive)
 
         assert catalog.open_claims() == []
         assert catalog.find(archive.id) == archive
         assert catalog.page().archives == (archive,)
-        assert catalog.claim(archive) == AlreadyStored(archive)
+        assert catalog.claim(archive, LEASE) == AlreadyStored(archive)
 
     def test_confirm_enters_what_it_is_given(self, catalog: Catalog) -> None:
         """The entry equals the confirmed archive, even if that differs from the claimed one."""
         claimed = make_archive(content=b"planned")
         confirmed = evolve(make_archive(content=b"what it became", received_at=later(9)), contents=None)
-        catalog.claim(claimed)
+        catalog.claim(claimed, LEASE)
 
-        catalog.confirm(confirmed)
+        confirm(catalog, confirmed)
 
         assert catalog.find(claimed.id) == confirmed
         assert catalog.totals() == recounted([confirmed])
@@ -201,21 +203,21 @@ class CatalogContract(RemovalsContract):
         """Nothing becomes an entry through `confirm` without an open claim."""
         archive = make_archive()
 
-        with pytest.raises(ArchiveNotFound) as caught:
-            catalog.confirm(archive)
+        with pytest.raises(ClaimLost) as caught:
+            catalog.confirm(archive, "")
 
-        assert caught.value.name == str(archive.id)
+        assert caught.value.id == archive.id
         assert catalog.page().archives == ()
         assert catalog.totals() == []
 
     def test_confirm_works_once(self, catalog: Catalog) -> None:
-        """A second `confirm` is an error and changes nothing."""
+        """A second `confirm` of other bytes is an error and changes nothing."""
         archive = make_archive()
-        catalog.claim(archive)
-        catalog.confirm(archive)
+        token = claimed(catalog, archive)
+        catalog.confirm(archive, token)
 
-        with pytest.raises(ArchiveNotFound):
-            catalog.confirm(make_archive(content=b"other"))
+        with pytest.raises(ClaimLost):
+            catalog.confirm(make_archive(content=b"other"), token)
 
         assert catalog.find(archive.id) == archive
         assert catalog.totals() == recounted([archive])
@@ -223,21 +225,22 @@ class CatalogContract(RemovalsContract):
     def test_a_released_identity_is_free_again(self, catalog: Catalog) -> None:
         """After `release` the identity can be claimed, and only that one was released."""
         archive, other = make_archive(), make_archive("other.tar.gz")
-        catalog.claim(archive)
-        catalog.claim(other)
+        token = claimed(catalog, archive)
+        catalog.claim(other, LEASE)
 
-        catalog.release(archive.id)
+        catalog.release(archive.id, token)
 
         assert catalog.open_claims() == [other]
-        assert catalog.claim(archive) == Claimed()
+        assert isinstance(catalog.claim(archive, LEASE), Claimed)
 
     def test_release_leaves_entries_alone(self, catalog: Catalog) -> None:
-        """Releasing a stored or an unknown identity does nothing."""
+        """Releasing a stored or an unknown identity changes nothing."""
         archive = make_archive()
         catalog.adopt([archive])
 
-        catalog.release(archive.id)
-        catalog.release(ArchiveId("nobody", INC, "unknown.tar.gz"))
+        for id in (archive.id, ArchiveId("nobody", INC, "unknown.tar.gz")):
+            with pytest.raises(ClaimLost):
+                catalog.release(id, "")
 
         assert catalog.find(archive.id) == archive
         assert catalog.totals() == recounted([archive])
@@ -261,7 +264,7 @@ class CatalogContract(RemovalsContract):
         """Entries and claims stay as they are and do not count as new; of a pair in one call the first counts."""
         entry, claim, new = (make_archive(f"number-{n}.tar.gz") for n in range(3))
         catalog.adopt([entry])
-        catalog.claim(claim)
+        catalog.claim(claim, LEASE)
         others = [make_archive(a.id.name, content=b"other bytes") for a in (entry, claim, new)]
 
         entered = catalog.adopt([*others[:2], new, others[2]])
@@ -277,7 +280,7 @@ class CatalogContract(RemovalsContract):
         old, claim, *new = several()
         catalog.adopt([old, make_archive("hidden.tar.gz")])
         catalog.mark(make_archive("hidden.tar.gz").id, ArchiveState.TRASHED)
-        catalog.claim(claim)
+        catalog.claim(claim, LEASE)
 
         entered = catalog.replace(iter(new))
 
@@ -285,8 +288,8 @@ class CatalogContract(RemovalsContract):
         assert set(all_archives(catalog)) == set(new)
         assert catalog.open_claims() == []
         assert catalog.totals() == recounted(new)
-        assert catalog.claim(claim) == Claimed()
-        assert catalog.claim(make_archive("hidden.tar.gz")) == Claimed()
+        assert isinstance(catalog.claim(claim, LEASE), Claimed)
+        assert isinstance(catalog.claim(make_archive("hidden.tar.gz"), LEASE), Claimed)
 
     def test_replace_with_nothing_empties(self, catalog: Catalog) -> None:
         """Replacing with no archives leaves an empty, working catalog."""
@@ -301,7 +304,7 @@ class CatalogContract(RemovalsContract):
         """An error from the archives leaves entries, totals and claims as they were."""
         entry, claim, *others = several()
         catalog.adopt([entry])
-        catalog.claim(claim)
+        catalog.claim(claim, LEASE)
 
         def broken() -> Iterator[BackupArchive]:
             yield from others
@@ -349,9 +352,9 @@ class CatalogContract(RemovalsContract):
     )
     def test_an_entry_comes_back_equal(self, catalog: Catalog, archive: BackupArchive) -> None:
         """Every field of a claim and of an entry comes back exactly as it went in."""
-        catalog.claim(archive)
+        catalog.claim(archive, LEASE)
         claimed = catalog.open_claims()
-        catalog.confirm(archive)
+        confirm(catalog, archive)
 
         assert claimed == [archive]
         assert catalog.find(archive.id) == archive
@@ -767,9 +770,9 @@ class CatalogContract(RemovalsContract):
         """They equal the sums of the totals after every kind of change, and are empty for an empty catalog."""
         assert catalog.sums() == summed([])
         archive = make_archive(content=b"123")
-        catalog.claim(archive)
+        catalog.claim(archive, LEASE)
         assert catalog.sums() == summed([])
-        catalog.confirm(archive)
+        confirm(catalog, archive)
         assert catalog.sums()[FULL] == Sums(1, 3)
         catalog.adopt(several())
         assert catalog.sums() == summed(catalog.totals())
@@ -782,13 +785,13 @@ class CatalogContract(RemovalsContract):
     def test_new_profiles_are_reported_in_the_order_they_came(self, catalog: Catalog) -> None:
         """A claim adds none; a profile that lost its archives stays known; without news the result is empty."""
         assert catalog.profiles_since(0)[0] == []
-        catalog.claim(make_archive(profile="late"))
+        catalog.claim(make_archive(profile="late"), LEASE)
         catalog.adopt([make_archive(profile="second"), make_archive(profile="first", type=INC)])
         came, mark = catalog.profiles_since(0)
         assert sorted(came) == ["first", "second"]
         assert catalog.profiles_since(mark) == ([], mark)
 
-        catalog.confirm(make_archive(profile="late"))
+        confirm(catalog, make_archive(profile="late"))
         catalog.adopt([make_archive("more.tar.gz", profile="first"), make_archive("more.tar.gz", profile="third")])
         since, _ = catalog.profiles_since(mark)
         assert [profile for profile in since if profile not in came] == ["late", "third"]
@@ -817,14 +820,14 @@ class CatalogContract(RemovalsContract):
             step = chance.randrange(5)
             try:
                 if step == 0:
-                    catalog.claim(archive)
+                    catalog.claim(archive, LEASE)
                 elif step == 1:
-                    catalog.confirm(archive)
+                    confirm(catalog, archive)
                 elif step == 2:
                     catalog.adopt(chance.sample(archives, 2))
                 else:
                     catalog.mark(archive.id, chance.choice(list(ArchiveState)))
-            except ArchiveNotFound:
+            except (ArchiveNotFound, ClaimLost):
                 continue
 
             assert catalog.totals() == recounted(all_archives(catalog))
@@ -844,7 +847,7 @@ class CatalogContract(RemovalsContract):
         assert catalog.named(archive.id.type, archive.id.name) == [damaged]
         assert damaged in catalog.page().archives
         assert make_archive("other.tar.gz") in catalog.page().archives
-        assert catalog.claim(archive) == AlreadyStored(damaged)
+        assert catalog.claim(archive, LEASE) == AlreadyStored(damaged)
         assert catalog.totals() == before
         catalog.mark(archive.id, ArchiveState.STORED)
         assert catalog.find(archive.id) == archive
@@ -863,7 +866,7 @@ class CatalogContract(RemovalsContract):
         assert catalog.totals() == recounted([other])
         with pytest.raises(ArchiveNotFound):
             catalog.find(archive.id)
-        assert catalog.claim(archive) == AlreadyStored(evolve(archive, state=ArchiveState.TRASHED))
+        assert catalog.claim(archive, LEASE) == AlreadyStored(evolve(archive, state=ArchiveState.TRASHED))
         assert catalog.adopt([archive]) == 0
         assert catalog.open_claims() == []
 
@@ -888,14 +891,14 @@ class CatalogContract(RemovalsContract):
         adopted = evolve(make_archive("adopted.tar.gz"), state=state)
         confirmed = evolve(make_archive("confirmed.tar.gz"), state=state)
         catalog.adopt([adopted])
-        catalog.claim(confirmed)
-        catalog.confirm(confirmed)
+        catalog.claim(confirmed, LEASE)
+        confirm(catalog, confirmed)
 
         listed = [] if state is ArchiveState.TRASHED else [adopted, confirmed]
         assert all_archives(catalog) == listed
         assert catalog.totals() == recounted(listed)
-        assert catalog.claim(adopted) == AlreadyStored(adopted)
-        assert catalog.claim(confirmed) == AlreadyStored(confirmed)
+        assert catalog.claim(adopted, LEASE) == AlreadyStored(adopted)
+        assert catalog.claim(confirmed, LEASE) == AlreadyStored(confirmed)
 
     def test_mark_needs_an_entry(self, catalog: Catalog) -> None:
         """An unknown archive has no state to set."""
@@ -933,7 +936,7 @@ class CatalogContract(RemovalsContract):
         names = [f"{letter}.tar.gz" for letter in "abcd"]
         kept = [make_archive(name) for name in names]
         catalog.adopt([*kept, make_archive("e.tar.gz", profile="other")])
-        catalog.claim(make_archive("claimed.tar.gz"))
+        catalog.claim(make_archive("claimed.tar.gz"), LEASE)
         catalog.note_snapshot(kept[0].id, "1b" * 32)
         catalog.mark(kept[1].id, ArchiveState.TRASHED)
 
@@ -943,7 +946,7 @@ class CatalogContract(RemovalsContract):
     def test_no_entry_no_snapshot_file(self, catalog: Catalog) -> None:
         """A claim or a trashed entry gets none."""
         claimed, trashed = make_archive("claimed.tar.gz"), make_archive("trashed.tar.gz")
-        catalog.claim(claimed)
+        catalog.claim(claimed, LEASE)
         catalog.adopt([trashed])
         catalog.mark(trashed.id, ArchiveState.TRASHED)
         for archive in (claimed, trashed, make_archive("nowhere.tar.gz")):
@@ -957,8 +960,8 @@ class CatalogContract(RemovalsContract):
         def work(thread: int) -> None:
             for number in range(each):
                 archive = make_archive(f"number-{thread}-{number}.tar.gz", profile=f"p{thread % 2}")
-                assert catalog.claim(archive) == Claimed()
-                catalog.confirm(archive)
+                assert isinstance(catalog.claim(archive, LEASE), Claimed)
+                confirm(catalog, archive)
                 assert catalog.find(archive.id) == archive
                 assert catalog.page(limit=5).archives
 

@@ -25,3 +25,11 @@ class ClockContract:
 
         assert before >= timedelta()
         assert before <= clock.monotonic() < before + timedelta(days=1)
+
+    def test_a_wait_takes_its_time(self, clock: Clock) -> None:
+        """By the clock that is never set."""
+        before = clock.monotonic()
+
+        clock.wait(timedelta(milliseconds=20))
+
+        assert clock.monotonic() - before >= timedelta(milliseconds=20)

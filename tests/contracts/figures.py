@@ -21,6 +21,7 @@ from tarkeep.domain.ports.upkeep.figures import Figures, Tally
 from tarkeep.domain.ports.upkeep.scrubs import ScrubTable
 from tarkeep.domain.watching.figures import ProfileFigures
 from tests.support.archives import NOON, make_archive
+from tests.support.claims import LEASE
 
 DAY = timedelta(days=1)
 
@@ -131,7 +132,7 @@ class FiguresContract:
         assert figures.of_profiles() == []
 
     def test_a_claim_does_not_count(self, catalog: Catalog, figures: Figures) -> None:
-        catalog.claim(make_archive())
+        catalog.claim(make_archive(), LEASE)
         assert figures.of_profiles() == []
 
     def test_the_archive_that_was_read_longest_ago_counts(

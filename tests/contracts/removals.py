@@ -16,6 +16,7 @@ from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.ports.catalog import AlreadyStored, Catalog, Claimed
 from tests.support.archives import NOON, make_archive
 from tests.support.catalogs import all_archives
+from tests.support.claims import LEASE, confirm
 
 FULL, INC = BackupType.FULL, BackupType.INC
 
@@ -37,7 +38,7 @@ class RemovalsContract:
             make_archive("a.tar.gz", profile="db", type=FULL),
         ]
         catalog.adopt([make_archive("stays.tar.gz")])
-        catalog.claim(make_archive("claimed.tar.gz"))
+        catalog.claim(make_archive("claimed.tar.gz"), LEASE)
         found = removed(catalog, *archives)
 
         assert catalog.trashed() == sorted(found, key=lambda archive: archive.id)
@@ -65,13 +66,13 @@ class RemovalsContract:
         assert catalog.hide(one.id, before) is None
         assert catalog.find(one.id) == one
         version = catalog.link_state(profile).version
-        catalog.claim(make_archive("claimed.tar.gz"))
+        catalog.claim(make_archive("claimed.tar.gz"), LEASE)
         catalog.mark(ArchiveId("another", one.id.type, one.id.name), ArchiveState.DAMAGED)
         hidden = catalog.hide(one.id, version)
 
         assert hidden == catalog.link_state(profile).version != version
         assert catalog.trashed() == [evolve(one, state=ArchiveState.TRASHED)]
-        catalog.confirm(make_archive("claimed.tar.gz"))
+        confirm(catalog, make_archive("claimed.tar.gz"))
         assert catalog.hide(other.id, hidden) is None
         assert catalog.is_sound()
 
@@ -88,15 +89,15 @@ class RemovalsContract:
     def test_a_forgotten_identity_is_free(self, catalog: Catalog) -> None:
         """Nothing is left of the entry, and the next archive of that name is a new one."""
         (gone,) = removed(catalog, make_archive("gone.tar.gz"))
-        assert catalog.claim(make_archive("gone.tar.gz")) == AlreadyStored(gone)
+        assert catalog.claim(make_archive("gone.tar.gz"), LEASE) == AlreadyStored(gone)
 
         catalog.forget(gone.id)
         catalog.forget(gone.id)
 
         assert catalog.trashed() == []
         assert catalog.entries(gone.id.profile) == []
-        assert catalog.claim(make_archive("gone.tar.gz")) == Claimed()
-        catalog.confirm(make_archive("gone.tar.gz"))
+        assert isinstance(catalog.claim(make_archive("gone.tar.gz"), LEASE), Claimed)
+        confirm(catalog, make_archive("gone.tar.gz"))
         assert all_archives(catalog) == [make_archive("gone.tar.gz")]
         assert catalog.is_sound()
 
@@ -104,7 +105,7 @@ class RemovalsContract:
     def test_only_trashed_entries_can_be_forgotten(self, catalog: Catalog, state: ArchiveState) -> None:
         stored, claimed = evolve(make_archive("stored.tar.gz"), state=state), make_archive("claimed.tar.gz")
         catalog.adopt([stored])
-        catalog.claim(claimed)
+        catalog.claim(claimed, LEASE)
 
         for id in (stored.id, claimed.id, ArchiveId("p", FULL, "nowhere.tar.gz")):
             catalog.forget(id)

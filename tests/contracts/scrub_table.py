@@ -15,6 +15,7 @@ from tarkeep.domain.ports.upkeep.scrubs import ScrubTable
 from tarkeep.domain.scrubbing.findings import Fault
 from tarkeep.domain.scrubbing.unread import FoundRight, LastChecked, Unread
 from tests.support.archives import NOON, digests_of, make_archive
+from tests.support.claims import LEASE, confirm
 
 DAY = timedelta(days=1)
 
@@ -115,7 +116,7 @@ class ScrubTableContract:
         gone = make_archive("gone.tar.gz", profile="web")
         catalog.adopt([web, db, gone])
         catalog.mark(gone.id, ArchiveState.TRASHED)
-        catalog.claim(make_archive("claimed.tar.gz", profile="web"))
+        catalog.claim(make_archive("claimed.tar.gz", profile="web"), LEASE)
         table.note(web, NOON)
 
         assert table.want("web") == 1
@@ -214,11 +215,11 @@ class ScrubTableContract:
 
     def test_only_stored_archives_are_found(self, catalog: Catalog, table: ScrubTable) -> None:
         archive = make_archive()
-        catalog.claim(archive)
+        catalog.claim(archive, LEASE)
 
         with pytest.raises(ArchiveNotFound):
             table.find(archive.id)
-        catalog.confirm(archive)
+        confirm(catalog, archive)
         catalog.mark(archive.id, ArchiveState.TRASHED)
         with pytest.raises(ArchiveNotFound):
             table.find(archive.id)

@@ -161,8 +161,8 @@ NOTE_AFTER_BYTES = Mutant(
 ANSWER_BEFORE_COMMIT = Mutant(
     "answer-before-commit",
     "domain/usecases/receiving/settle.py",
-    "            self.catalog.confirm(archive)\n",
-    "            __import__('threading').Timer(1, self.catalog.confirm, [archive]).start()\n",
+    "            self.catalog.confirm(archive, claim.token)\n",
+    "            __import__('threading').Timer(1, self.catalog.confirm, [archive, claim.token]).start()\n",
 )
 
 ZERO_NAMES = Mutant(

@@ -14,6 +14,7 @@ from tarkeep.domain.archives import sidecar
 from tarkeep.domain.archives.archive import BackupArchive
 from tarkeep.domain.identity.archive_id import BackupType
 from tests.support.archives import make_archive
+from tests.support.claims import LEASE
 from tests.support.clocks import SequenceIds
 from tests.support.server import live_server
 
@@ -39,7 +40,7 @@ def test_a_server_is_ready_again_soon_after_a_crash(tmp_path: Path) -> None:
     with closing(SqlCatalog.open(f"sqlite:///{data}/catalog.sqlite")) as catalog:
         catalog.adopt(stored[CLAIMS:])
         for archive in stored[:CLAIMS] + never_published:
-            catalog.claim(archive)
+            catalog.claim(archive, LEASE)
 
     began = time.monotonic()
     with live_server(data) as server, server.client() as client:

@@ -90,6 +90,7 @@ def assembled(
     drill_plan: DrillPlan | None = None,
     upload_limits: UploadLimits | None = None,
     copy_plan: CopyPlan | None = None,
+    is_shared: bool = False,
 ) -> Tarkeep:
     """Tarkeep over these adapters, without waiting: a name that is held is refused at once."""
     hasher = HashlibHasher()
@@ -127,6 +128,7 @@ def assembled(
         job_plan=job_plan,
         drill_plan=drill_plan,
         copy_plan=copy_plan,
+        is_shared=is_shared,
     )
     intake = tarkeep.receive.begin_intake
     intake = evolve(intake, settle=evolve(intake.settle, patience=timedelta(0)))

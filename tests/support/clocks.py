@@ -24,6 +24,9 @@ class FixedClock:
     def monotonic(self) -> timedelta:
         return self.passed
 
+    def wait(self, span: timedelta) -> None:
+        self.advance(span)
+
     def advance(self, duration: timedelta) -> None:
         """Let *duration* pass."""
         self.moment += duration

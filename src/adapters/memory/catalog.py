@@ -8,8 +8,8 @@ It keeps the promises of the port, except that nothing survives the process.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime
+from collections.abc import Collection, Container, Iterable, Sequence
+from datetime import datetime, timedelta
 from itertools import islice
 from operator import itemgetter
 
@@ -29,6 +29,7 @@ from ...domain.ports.catalog import (
     InventoryPage,
     ListedArchive,
     ListedPage,
+    TakenClaim,
 )
 from ...domain.retention.arrival import Arrival, arrival_of
 from ...domain.scrubbing.findings import Fault
@@ -36,6 +37,8 @@ from ..cursors import after_identity, after_time, read_identity, read_time
 from .entries import Entries, identity_key
 from .links import MemoryLinks
 from .sessions import MemorySessionTable
+from .shared.claims import Claims
+from .shared.lease_table import MemoryLeaseTable
 from .upkeep.arrival_table import MemoryArrivalTable
 from .upkeep.drill_table import MemoryDrillTable
 from .upkeep.figures import MemoryFigures
@@ -56,7 +59,7 @@ class MemoryCatalog(MemoryLinks):
 
     def __init__(self) -> None:
         super().__init__()
-        self._claims: dict[ArchiveId, BackupArchive] = {}
+        self._claims = Claims()
         self._entries = Entries()
         self._broken: dict[str, dict[ArchiveId, datetime]] = {}
         self.arrived = MemoryArrivalTable()
@@ -67,32 +70,43 @@ class MemoryCatalog(MemoryLinks):
         self.drills = drills = MemoryDrillTable()
         self.figures = MemoryFigures(self, scrubs, drills)
         self.sessions = MemorySessionTable()
+        self.leases = MemoryLeaseTable()
         self.used = MemoryUsageTable()
 
-    def claim(self, archive: BackupArchive) -> ClaimOutcome:
+    def claim(self, archive: BackupArchive, lease: timedelta) -> ClaimOutcome:
         with self._lock:
             if archive.id in self._entries.numbered:
                 return AlreadyStored(self._entries.numbered[archive.id][1])
             if archive.id in self._claims:
                 return ClaimedElsewhere()
-            self._claims[archive.id] = archive
-            return Claimed()
+            return Claimed(self._claims.enter(archive, lease))
 
-    def confirm(self, archive: BackupArchive) -> None:
+    def renew(self, id: ArchiveId, token: str, lease: timedelta) -> None:
         with self._lock:
-            if self._claims.pop(archive.id, None) is None:
-                raise ArchiveNotFound(str(archive.id))
+            self._claims.renew(id, token, lease)
+
+    def confirm(self, archive: BackupArchive, token: str) -> None:
+        with self._lock:
+            if archive == self._entries.numbered.get(archive.id, (0, None))[1]:
+                return
+            self._claims.end(archive.id, token)
             self._entries.add(archive)
             self._changed(archive)
             self.arrived.came([archive])
 
-    def release(self, id: ArchiveId) -> None:
+    def release(self, id: ArchiveId, token: str) -> None:
         with self._lock:
-            self._claims.pop(id, None)
+            self._claims.end(id, token)
+
+    def take_over(
+        self, limit: int, lease: timedelta, *, id: ArchiveId | None = None, whatever_lease: bool = False
+    ) -> list[TakenClaim]:
+        with self._lock:
+            return self._claims.take_over(limit, lease, id, whatever_lease=whatever_lease)
 
     def open_claims(self) -> list[BackupArchive]:
         with self._lock:
-            return [self._claims[id] for id in sorted(self._claims)]
+            return self._claims.all()
 
     def adopt(self, archives: Sequence[BackupArchive]) -> int:
         with self._lock:
@@ -106,8 +120,8 @@ class MemoryCatalog(MemoryLinks):
         with self._lock:
             self.statuses.forget(self._linked)
             entries = Entries(profiles=dict(self._entries.profiles))
-            entered = _enter(entries, archives, taken={})
-            self._entries, self._claims, self._linked, self._broken = entries, {}, {}, {}
+            entered = _enter(entries, archives, taken=())
+            self._entries, self._claims, self._linked, self._broken = entries, Claims(), {}, {}
             for archive in entered:
                 self._changed(archive)
             self.arrived.are(entered)
@@ -303,9 +317,7 @@ class MemoryCatalog(MemoryLinks):
             return [archive for _, archive in self._entries.numbered.values()]
 
 
-def _enter(
-    entries: Entries, archives: Iterable[BackupArchive], taken: dict[ArchiveId, BackupArchive]
-) -> list[BackupArchive]:
+def _enter(entries: Entries, archives: Iterable[BackupArchive], taken: Container[ArchiveId]) -> list[BackupArchive]:
     """Enter archives; returns the new ones."""
     entered = []
     for archive in archives:

@@ -21,6 +21,10 @@ class SystemClock:
         """The time since the machine was started, with the time that it slept."""
         return timedelta(microseconds=time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000)
 
+    def wait(self, span: timedelta) -> None:
+        """Sleep for *span*."""
+        time.sleep(span.total_seconds())
+
 
 @frozen
 class RandomIds:

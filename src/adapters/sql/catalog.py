@@ -26,15 +26,7 @@ from ...domain.errors.capacity import BackendUnavailable
 from ...domain.identity.archive_id import ArchiveId, BackupType
 from ...domain.identity.invalid import InvalidName
 from ...domain.identity.naming import check_archive_name
-from ...domain.ports.catalog import (
-    AlreadyStored,
-    ArchivePage,
-    Claimed,
-    ClaimedElsewhere,
-    ClaimOutcome,
-    InventoryPage,
-    ListedPage,
-)
+from ...domain.ports.catalog import ArchivePage, InventoryPage, ListedPage
 from ...domain.retention.arrival import Arrival
 from ...domain.scrubbing.findings import Fault
 from .agreed.upgrading import prepare
@@ -46,19 +38,15 @@ from .links.changes import LinkChanges, change_of, change_of_row
 from .links.kept import SqlLinks
 from .pages import SqlPages
 from .queries import (
-    CONFIRM,
     COUNTED,
     ENTERED,
     FIND,
     FORGET_EVERYTHING,
-    HOLDER,
     LAST_SEQ,
     MARK,
     NAMED,
     NAMED_IN,
-    OPEN_CLAIMS,
     PROFILES_SINCE,
-    RELEASE,
     SUMS_IN,
     TOLD,
     TOTALS,
@@ -69,8 +57,11 @@ from .queries import (
     those,
 )
 from .removals import SqlRemovals
-from .rows import TYPES, Values, archive_of, as_written, identity, may_exist, microseconds, sought, time_of, values_of
+from .rows import TYPES, Values, archive_of, as_written, identity, may_exist, time_of, values_of
 from .schema import EVERYBODY, archives
+from .shared.again import until_answered
+from .shared.claims import SqlClaims, claiming
+from .shared.lease_rows import SqlLeaseTable
 from .shared_transactions import SharedTransactions
 from .statements import Statements, Transaction
 from .upkeep.arrival_rows import SqlArrivalTable
@@ -91,7 +82,7 @@ _AT_ONCE = 10_000  # rows handed to the driver in one call: enough to make its o
 _RECEIVED_US = 2  # in the rest of a row of `ENTERED`
 
 
-class SqlCatalog(SqlLinks, SqlRemovals):
+class SqlCatalog(SqlClaims, SqlLinks, SqlRemovals):
     """
     A `Catalog` in a database; made by `open`.
 
@@ -123,6 +114,8 @@ class SqlCatalog(SqlLinks, SqlRemovals):
         upsert = sqlite.insert if engine.dialect.name == "sqlite" else postgresql.insert
         # inline: the row's number is not needed
         self._enter_if_new = upsert(archives).on_conflict_do_nothing().inline()
+        self._claim_if_free = claiming(engine.dialect.name)
+        self.leases = SqlLeaseTable(self._all, engine.dialect.name)
         self.arrived = SqlArrivalTable(self._all, engine.dialect.name)
 
     @classmethod
@@ -145,38 +138,6 @@ class SqlCatalog(SqlLinks, SqlRemovals):
         except BaseException:
             engine.dispose()
             raise
-
-    def claim(self, archive: BackupArchive) -> ClaimOutcome:
-        values = values_of(archive, claimed=True)
-
-        def enter(transaction: Transaction) -> ClaimOutcome:
-            if transaction.run(self._enter_if_new, values) == 1:
-                return Claimed()
-            ((claimed, *row),) = transaction.rows(HOLDER, identity(archive.id))
-            return ClaimedElsewhere() if claimed else AlreadyStored(archive_of(row))
-
-        return self._write(enter)
-
-    def confirm(self, archive: BackupArchive) -> None:
-        values = values_of(archive, claimed=False) | sought(archive.id)
-
-        def turn_into_entry(transaction: Transaction) -> None:
-            confirmed = transaction.rows(CONFIRM, values)
-            if not confirmed:
-                raise ArchiveNotFound(str(archive.id))
-            ((seq,),) = confirmed
-            self._links.came(transaction, [change_of(seq, archive)])
-            self.arrived.came(transaction, [_came(archive)])
-            if archive.state is not ArchiveState.TRASHED:
-                self._counts.count(transaction, archive.id.profile, archive.id.type.value, 1, archive.size_bytes)
-
-        self._write(turn_into_entry)
-
-    def release(self, id: ArchiveId) -> None:
-        self._write(lambda transaction: transaction.run(RELEASE, identity(id)))
-
-    def open_claims(self) -> list[BackupArchive]:
-        return [archive_of(row) for row in self._all(OPEN_CLAIMS, {})]
 
     def adopt(self, archives: Sequence[BackupArchive]) -> int:
         rows = [values_of(archive, claimed=False) for archive in archives]
@@ -339,6 +300,12 @@ class SqlCatalog(SqlLinks, SqlRemovals):
         with translated(self._engine):
             return self._writers.together(work)
 
+    def _write_surely(self, work: Callable[[Transaction], _Result]) -> _Result:
+        """Likewise for *work* that knows its own effect by a token: done again if the database may have ended it."""
+        if self._engine.dialect.name == "sqlite":  # nothing can be lost between it and its file
+            return self._write(work)
+        return until_answered(lambda: self._write(work))
+
     @contextmanager
     def _writing_alone(self) -> Iterator[Transaction]:
         self._check_open()
@@ -380,7 +347,3 @@ class SqlCatalog(SqlLinks, SqlRemovals):
             for (profile, type), (count, total) in sorted(sums.items()):
                 self._counts.count(transaction, profile, type, count, total)
         return new
-
-
-def _came(archive: BackupArchive) -> tuple[str, str, int, int]:
-    return archive.id.profile, archive.id.type.value, archive.size_bytes, microseconds(archive.received_at)

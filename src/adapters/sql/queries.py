@@ -14,7 +14,6 @@ from .rows import ARCHIVE, Values
 from .schema import (
     EVERYBODY,
     LISTED,
-    OPEN_CLAIM,
     archives,
     asked,
     broken,
@@ -45,34 +44,13 @@ NAMED_IN = select(*ARCHIVE).where(_of_type, _of_name, is_one_of(_a.profile, "pro
 NAMED = select(*ARCHIVE).where(_of_type, _of_name, LISTED).order_by(_a.profile)
 
 
-HOLDER = select(_a.claimed, *ARCHIVE).where(_of_type, _of_name, _of_profile)
-
-
 WITHOUT_SNAPSHOT = select(_a.name).where(_of_profile, _of_type, _a.has_snapshot.is_not(True), LISTED)
 
 
 ENTRY = select(_a.seq, *ARCHIVE).where(_of_type, _of_name, _of_profile, ~_a.claimed)
 
 
-OPEN_CLAIMS = select(*ARCHIVE).where(OPEN_CLAIM).order_by(_a.profile, _a.type, _a.name)
-
-
-CONFIRM = (
-    update(archives)
-    .where(
-        _a.type == bindparam("sought_type"),
-        _a.name == bindparam("sought_name"),
-        _a.profile == bindparam("sought_profile"),
-        _a.claimed,
-    )
-    .returning(_a.seq)
-)
-
-
 MARK = update(archives).where(_a.seq == bindparam("sought_seq"))
-
-
-RELEASE = delete(archives).where(_of_type, _of_name, _of_profile, _a.claimed)
 
 
 FORGET_EVERYTHING = [

@@ -32,10 +32,10 @@ from sqlalchemy import (
 
 from ...domain.errors.settings import FormatUnknown
 
-HEAD = "0027"
+HEAD = "0028"
 """The newest revision among the migrations."""
 
-OLDEST_READER = "0027"
+OLDEST_READER = "0028"
 """
 The oldest `HEAD` of a version that can use the tables as they are now.
 
@@ -94,6 +94,8 @@ archives = Table(
     Column("unchanged", BigInteger),
     Column("copied_us", BigInteger),
     Column("came_late", Boolean),
+    Column("claim_token", Text),  # whose claim it is
+    Column("claim_until_us", BigInteger),  # by the clock of the database
     UniqueConstraint("type", "name", "profile", name="archives_identity"),
 )
 """Claims and entries. One table for both, so that one unique constraint makes an identity taken by either."""
@@ -391,6 +393,17 @@ token_uses = Table(
     Column("used_us", BigInteger, nullable=False),
 )
 """When each token was last used, to the minute."""
+
+leases = Table(
+    "leases",
+    METADATA,
+    Column("name", _words, primary_key=True),
+    Column("holder", Text, nullable=False),
+    Column("fence", BigInteger, nullable=False),
+    Column("until_us", BigInteger, nullable=False),  # by the clock of the database
+    Column("is_wanted", Boolean, nullable=False),
+)
+"""Which process does what alone, of those that share the database."""
 
 versions = Table(
     "versions",

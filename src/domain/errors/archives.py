@@ -60,6 +60,18 @@ class ReceiveInProgress(TarkeepError):
 
 
 @define
+class ClaimLost(TarkeepError):
+    """A claim was not renewed in time, and another server took it over, or it was settled already."""
+
+    id: ArchiveId
+
+    is_transient = True
+
+    def __str__(self) -> str:
+        return f"{self.id} was not stored in time, and another server has settled its claim on the name"
+
+
+@define
 class ArchiveNotFound(TarkeepError):
     """No such archive. *name* is the part of the identity that the request gave."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol, TypeAlias
 
 from attrs import frozen
@@ -20,7 +20,12 @@ from ..scrubbing.findings import Fault
 
 @frozen
 class Claimed:
-    """The caller holds the identity: it publishes, then calls `Catalog.confirm`; or it calls `Catalog.release`."""
+    """
+    The caller holds the identity until its lease ends: it publishes, then calls `Catalog.confirm`; or it calls
+    `Catalog.release`. *token* shows that the claim is its own; nobody else knows it.
+    """
+
+    token: str
 
 
 @frozen
@@ -32,7 +37,15 @@ class AlreadyStored:
 
 @frozen
 class ClaimedElsewhere:
-    """Another receive, still running, holds the identity."""
+    """Another receive holds the identity. It is running, or its server ended and the lease of its claim will, too."""
+
+
+@frozen
+class TakenClaim:
+    """A claim that was left, with the *token* of whoever took it over; its former holder's token is worth nothing."""
+
+    archive: BackupArchive
+    token: str
 
 
 ClaimOutcome: TypeAlias = Claimed | AlreadyStored | ClaimedElsewhere
@@ -84,21 +97,49 @@ class Catalog(KeptLinks, Removals, Protocol):
     entry is hidden from `find`, `named`, `page`, `inventory` and `totals` but keeps its identity taken: `claim`
     answers `AlreadyStored` with it (its state says so), `adopt` leaves it, `mark` brings it back. Every writing method
     may raise `CatalogBusy`.
+
+    Several servers may use one catalog. A claim has a lease, which ends by the clock of the catalog, never by that of a
+    caller; the claim stays until somebody takes it over. What bears a token is safe to repeat: while the catalog cannot
+    be reached, these methods are tried again for some seconds, since a lost answer does not tell whether the method had
+    its effect.
     """
 
-    def claim(self, archive: BackupArchive) -> ClaimOutcome:
-        """Reserve the identity of *archive*, remembering all of it, unless it is stored or claimed."""
+    def claim(self, archive: BackupArchive, lease: timedelta) -> ClaimOutcome:
+        """Reserve the identity of *archive* for *lease*, remembering all of it, unless it is stored or claimed."""
 
-    def confirm(self, archive: BackupArchive) -> None:
+    def renew(self, id: ArchiveId, token: str, lease: timedelta) -> None:
         """
-        Turn the claim on the identity of *archive* into an entry, equal to *archive*.
+        Have the lease of the claim on *id* end *lease* from now, also if it has ended.
 
         Raises:
-            ArchiveNotFound: the identity has no open claim.
+            ClaimLost: no open claim on *id* has that *token*.
         """
 
-    def release(self, id: ArchiveId) -> None:
-        """Give up the claim on *id*. A missing claim is no error; an entry stays as it is."""
+    def confirm(self, archive: BackupArchive, token: str) -> None:
+        """
+        Turn the claim on the identity of *archive* into an entry, equal to *archive*. One that is there is no error.
+
+        Raises:
+            ClaimLost: no open claim on the identity has that *token*, and its entry, if it has one, is another archive.
+        """
+
+    def release(self, id: ArchiveId, token: str) -> None:
+        """
+        Give up the claim on *id*.
+
+        Raises:
+            ClaimLost: no open claim on *id* has that *token*.
+        """
+
+    def take_over(
+        self, limit: int, lease: timedelta, *, id: ArchiveId | None = None, whatever_lease: bool = False
+    ) -> list[TakenClaim]:
+        """
+        Take over at most *limit* claims whose lease has ended, or only that on *id*, for *lease*; in any order.
+
+        *whatever_lease* takes those of running leases, too: for a caller that knows that nobody else holds any. Of
+        several callers at the same time each gets other claims.
+        """
 
     def open_claims(self) -> list[BackupArchive]:
         """Every claim neither confirmed nor released, in the order of their ids."""

@@ -20,6 +20,9 @@ class Clock(Protocol):
     def monotonic(self) -> timedelta:
         """The time since some fixed moment: it passes evenly, also while the machine sleeps, and is never set."""
 
+    def wait(self, span: timedelta) -> None:
+        """Return when *span* has passed."""
+
 
 class ClockNotes(Protocol):
     """What is noted of the server's clock from one run to the next. One process at a time."""

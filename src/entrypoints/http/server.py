@@ -32,6 +32,7 @@ from .edge.protocol import StrictHttpProtocol
 from .edge.tls import certificate_fingerprint, tls_context
 from .housekeeping import housekeeping, look_at_clock
 from .job_thread import JobThread
+from .reaping import reaping
 from .reload import Reloading
 
 log = Log("tarkeep")
@@ -92,7 +93,10 @@ def serve(
     # before uvicorn takes over the signals, and after: it stops gracefully and then raises the signal again
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, server.handle_exit)
-    with listener, closing(app), housekeeping(tarkeep), reloading.on_hangup(), _host_socket(data) as server.host_socket:
+    with ExitStack() as running:
+        for part in (listener, closing(app), housekeeping(tarkeep), reaping(tarkeep), reloading.on_hangup()):
+            running.enter_context(part)
+        server.host_socket = running.enter_context(_host_socket(data))
         server.run(sockets=[listener])
     log.info("stopped")
 

@@ -29,6 +29,7 @@ from ...adapters.process.background import ThreadBudget
 from ...adapters.process.clock_and_ids import RandomIds, SystemClock
 from ...adapters.process.hashing import HashlibHasher
 from ...adapters.process.name_locks import ProcessNameLocks
+from ...adapters.process.upkeep.renewed_leases import RenewedLeases
 from ...adapters.process.upload_locks import ProcessUploadLocks
 from ...adapters.records.record_files import FilesystemMemberRecords
 from ...adapters.sql.catalog import SqlCatalog
@@ -79,6 +80,9 @@ def open_tarkeep(settings: StorageSettings) -> Iterator[Tarkeep]:
         opened.callback(kept.store.close)
         catalog = opened.enter_context(closing(_open_catalog(settings)))
         hasher = HashlibHasher(budget)
+        leases = RenewedLeases(catalog.leases, ids.new()) if is_shared(settings) else None
+        if leases is not None:
+            opened.callback(leases.close)
         notices = NoticeWiring(catalog.notices, heartbeat=heartbeat_of(settings))
         _load_notices(notices, settings, clock)
         raise_event = RaiseEvent(notices.table, clock, ids, notices.in_use)
@@ -138,6 +142,8 @@ def open_tarkeep(settings: StorageSettings) -> Iterator[Tarkeep]:
             notices=notices,
             drill_plan=drill_plan(settings, catalog.drills),
             copy_plan=copy_plan(settings),
+            is_shared=is_shared(settings),
+            leases=leases,
         )
         opened.callback(tarkeep.uploads.close)
         opened.callback(tarkeep.token_store.keep_uses)
@@ -149,6 +155,11 @@ def _load_notices(notices: NoticeWiring, settings: StorageSettings, clock: Clock
     told = notice_settings(settings, zone_of(settings.job_time_zone))
     notices.use(told.plan, channels_of(told, clock))
     return len(told.channels)
+
+
+def is_shared(settings: StorageSettings) -> bool:
+    """Whether other servers may use store and catalog: neither is in the data directory, which one process owns."""
+    return (settings.store or "").startswith("s3:") and (settings.catalog or "").startswith("postgresql:")
 
 
 @frozen

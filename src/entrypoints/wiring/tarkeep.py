@@ -35,6 +35,7 @@ from ...domain.ports.unpacking import Packer, Unpacker
 from ...domain.ports.upkeep.arrivals import ArrivalTable
 from ...domain.ports.upkeep.evidence import EvidenceLog
 from ...domain.ports.upkeep.figures import Figures
+from ...domain.ports.upkeep.leases import Leases
 from ...domain.ports.upkeep.scrubbing import Traffic
 from ...domain.ports.upkeep.statuses import StatusTable
 from ...domain.ports.upkeep.usage import UsageTable
@@ -59,7 +60,7 @@ from ...domain.usecases.keeping.evidence import CheckEvidence, ShowEvidence
 from ...domain.usecases.keeping.import_archives import ImportFolder
 from ...domain.usecases.keeping.proven_before import RecallProofs
 from ...domain.usecases.keeping.rebuild import RebuildCatalog
-from ...domain.usecases.keeping.recover import RecoverInterrupted
+from ...domain.usecases.keeping.recover import ReapClaims, RecoverInterrupted
 from ...domain.usecases.linking.profile_links import ProfileLinks
 from ...domain.usecases.looking.browse_tree import DescribedNames, ListDirectory, ListTree, SearchTree
 from ...domain.usecases.looking.members import FindMember, ListMembers, ReadMember
@@ -86,6 +87,7 @@ from ...domain.usecases.reading.read_archive import ReadArchive
 from ...domain.usecases.reading.verify_inventory import VerifyInventory
 from ...domain.usecases.receiving.admission import AdmissionChecks
 from ...domain.usecases.receiving.begin_intake import BeginIntake
+from ...domain.usecases.receiving.claims import HoldClaim
 from ...domain.usecases.receiving.outcome import SameName
 from ...domain.usecases.receiving.receive import ReceiveArchive, ReceiveLateOffer
 from ...domain.usecases.receiving.settle import StoreArchive
@@ -165,6 +167,7 @@ class Tarkeep:
     verify: VerifyInventory
     check_readiness: CheckReadiness
     recover: RecoverInterrupted
+    reap: ReapClaims
     rebuild: RebuildCatalog
     show_evidence: ShowEvidence
     check_evidence: CheckEvidence
@@ -241,6 +244,8 @@ class Tarkeep:
     max_unpacked_bytes: int | None = None
     """The limits that *receive* applies inside an archive, for reference; None is no limit."""
     ballast: Ballast = field(factory=MemoryBallast)
+    is_shared: bool = False
+    """Whether other servers may use store and catalog."""
     reload_rules: Callable[[], int] = _no_rules_to_read
     reload_notices: Callable[[], int] = _no_rules_to_read
 
@@ -291,12 +296,15 @@ def assemble(
     ballast: Ballast | None = None,
     notices: NoticeWiring | None = None,
     check_schema: Callable[[], None] = _always_readable,
+    is_shared: bool = False,
+    leases: Leases | None = None,
 ) -> Tarkeep:
     """
     Tarkeep over any adapters. Close its `uploads` before them. Without a *token_store* it is open.
 
     *read*, from `reading`, is used by everything that reads stored bytes, *unpacker* too. *inspector* inspects incoming
-    archives, or does not; *looking* always inspects stored ones.
+    archives, or does not; *looking* always inspects stored ones. *is_shared*: other servers may use store and catalog;
+    then *leases* tell who runs a job.
     """
     token_store = token_store or MemoryTokenStore()
     scratch = scratch or ScratchFiles(None)
@@ -312,7 +320,8 @@ def assemble(
     judge = JudgeArchive(catalog, records, rules, clock, examiner.notifier)
     mend = MendSidecar(store, catalog, hasher, looking, clock, rules)
     way_back = WayBack(store, catalog, rules, HiddenArchives(), mend, examiner)
-    settle = StoreArchive(store, catalog, clock, names, links, admission, judge, way_back, same_name)
+    claims = HoldClaim(store, catalog, clock, is_alone=not is_shared)
+    settle = StoreArchive(store, catalog, clock, names, claims, links, admission, judge, way_back, same_name)
     tally = read.tally or ProcessTally()
     begin_intake = BeginIntake(admission, settle, hasher, inspector, records, read.sums, tally)
     receive = ReceiveArchive(admission, begin_intake, store)
@@ -430,13 +439,15 @@ def assemble(
         summarise_types=SummariseTypes(catalog, visible),
         verify=VerifyInventory(catalog, visible, SpillingSorter(scratch)),
         check_readiness=CheckReadiness(store, catalog, check_schema),
-        recover=RecoverInterrupted(store, catalog, sessions),
+        recover=RecoverInterrupted(store, catalog, sessions, is_alone=not is_shared),
+        reap=ReapClaims(store, catalog),
+        is_shared=is_shared,
         ballast=ballast,
         rebuild=RebuildCatalog(store, catalog, hasher, mend, records, recall_proofs),
         recall_proofs=recall_proofs,
         show_evidence=ShowEvidence(evidence),
         check_evidence=CheckEvidence(evidence),
-        adopt_archives=AdoptArchives(store, catalog, examiner, max_adopted),
+        adopt_archives=AdoptArchives(store, catalog, examiner, max_adopted, is_alone=not is_shared),
         import_folder=ImportFolder(receive),
         links=links,
         load_points=load_points,
@@ -472,8 +483,8 @@ def assemble(
         lock_archive=LockArchive(store, catalog, clock),
         show_brake=ShowBrake(store, catalog),
         release_brake=ReleaseBrake(store, catalog, clock, evidence),
-        settle_runs=SettleRuns(job_plan.table),
-        run_due_jobs=RunDueJobs(jobs, job_plan.table, clock),
+        settle_runs=SettleRuns(job_plan.table, is_alone=leases is None),
+        run_due_jobs=RunDueJobs(jobs, job_plan.table, clock, leases),
         list_jobs=ListJobs(jobs, job_plan.table, clock),
         list_runs=list_runs,
         ask_for_run=ask_for_run,

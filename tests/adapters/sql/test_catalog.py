@@ -27,7 +27,7 @@ from tarkeep.domain.archives.archive import ArchiveState, BackupArchive, Lineage
 from tarkeep.domain.chains.kept_links import NewLink
 from tarkeep.domain.chains.link import Evidence, Link
 from tarkeep.domain.chains.neighbours import EARLIEST, Asked
-from tarkeep.domain.errors.archives import ArchiveNotFound
+from tarkeep.domain.errors.archives import ArchiveNotFound, ClaimLost
 from tarkeep.domain.errors.capacity import (
     BackendUnavailable,
     CatalogBusy,
@@ -41,6 +41,7 @@ from tarkeep.domain.ports.catalog import Claimed, ClaimedElsewhere
 from tarkeep.domain.tarkeep_error import TarkeepError
 from tests.support.archives import NOON, make_archive
 from tests.support.catalogs import all_archives, all_entries, recounted
+from tests.support.claims import LEASE, OVER, claimed, confirm
 from tests.support.watched_catalog import watched
 
 TABLES_CHANGED = "its tables were changed or damaged"
@@ -72,7 +73,7 @@ def test_everything_survives_a_reopen(file: Path) -> None:
         catalog.adopt([entry, damaged, hidden])
         catalog.mark(damaged.id, ArchiveState.DAMAGED)
         catalog.mark(hidden.id, ArchiveState.TRASHED)
-        catalog.claim(claim)
+        catalog.claim(claim, LEASE)
         before = all_archives(catalog)
 
     with opened(file) as catalog:
@@ -128,7 +129,7 @@ def test_signs_in_the_path_do_no_harm(tmp_path: Path, special: str) -> None:
     (tmp_path / special).mkdir()
 
     with opened(tmp_path / special / "catalog.sqlite") as catalog:
-        catalog.claim(make_archive())
+        catalog.claim(make_archive(), LEASE)
 
     assert (tmp_path / special / "catalog.sqlite").stat().st_size > 0
 
@@ -216,7 +217,7 @@ def test_a_closed_catalog_says_so(file: Path) -> None:
     with pytest.raises(BackendUnavailable):
         catalog.page()
     with pytest.raises(BackendUnavailable):
-        catalog.claim(make_archive())
+        catalog.claim(make_archive(), LEASE)
 
 
 # -- the schema ------------------------------------------------------------------------------------------------------
@@ -326,10 +327,12 @@ def test_every_query_goes_straight_to_its_rows(file: Path) -> None:
     """No method reads the archives from end to end, and none sorts: cost must not grow with what is stored."""
     archive, other = make_archive(), make_archive("other.tar.gz")
     with noted(file) as (catalog, statements):
-        catalog.claim(archive)
-        catalog.confirm(archive)
-        catalog.claim(archive)
-        catalog.release(archive.id)
+        catalog.claim(archive, LEASE)
+        confirm(catalog, archive)
+        token = claimed(catalog, make_archive("third.tar.gz"), OVER)
+        catalog.renew(make_archive("third.tar.gz").id, token, OVER)
+        (taken,) = catalog.take_over(20, LEASE)
+        catalog.release(taken.archive.id, taken.token)
         catalog.adopt([other])
         catalog.open_claims()
         catalog.find(archive.id)
@@ -477,7 +480,7 @@ def test_claims_race_across_catalogs(file: Path) -> None:
     """Two catalogs on one file never give one identity to both."""
     with opened(file) as one, opened(file) as other, ThreadPoolExecutor(2) as pool:
         archives = [make_archive(f"race-{n}.tar.gz") for n in range(30)]
-        outcomes = list(pool.map(lambda catalog: [catalog.claim(archive) for archive in archives], (one, other)))
+        outcomes = list(pool.map(lambda catalog: [catalog.claim(archive, LEASE) for archive in archives], (one, other)))
 
     for pair in zip(*outcomes, strict=True):
         assert sorted(type(outcome).__name__ for outcome in pair) == ["Claimed", "ClaimedElsewhere"]
@@ -490,11 +493,11 @@ def test_a_writer_elsewhere_makes_the_catalog_busy(file: Path) -> None:
         elsewhere.execute("BEGIN IMMEDIATE")
 
         with pytest.raises(CatalogBusy):
-            catalog.claim(archive)
+            catalog.claim(archive, LEASE)
 
         assert catalog.page().archives == ()
         elsewhere.execute("ROLLBACK")
-        assert catalog.claim(archive) == Claimed()
+        assert isinstance(catalog.claim(archive, LEASE), Claimed)
 
 
 def test_a_writing_method_excludes_others_before_it_reads(file: Path) -> None:
@@ -519,11 +522,11 @@ def test_a_reader_elsewhere_cannot_tear_a_transaction(file: Path) -> None:
         elsewhere.execute("SELECT * FROM archives").fetchone()
 
         with pytest.raises(CatalogBusy):
-            catalog.claim(archive)
+            catalog.claim(archive, LEASE)
 
         elsewhere.execute("ROLLBACK")
         assert catalog.open_claims() == []
-        assert catalog.claim(archive) == Claimed()
+        assert isinstance(catalog.claim(archive, LEASE), Claimed)
 
 
 def test_a_long_writer_makes_others_wait_and_readers_not(file: Path) -> None:
@@ -542,21 +545,21 @@ def test_a_long_writer_makes_others_wait_and_readers_not(file: Path) -> None:
         try:
             assert started.wait(60)
             with pytest.raises(CatalogBusy):
-                catalog.claim(new)
+                catalog.claim(new, LEASE)
             assert catalog.page().archives == (entry,)
         finally:
             go_on.set()
         assert rebuilding.result(60) == 1
         assert catalog.page().archives == (new,)
-        assert catalog.claim(entry) == Claimed()
-        assert catalog.claim(entry) == ClaimedElsewhere()
+        assert isinstance(catalog.claim(entry, LEASE), Claimed)
+        assert catalog.claim(entry, LEASE) == ClaimedElsewhere()
 
 
 def test_an_error_inside_a_transaction_leaves_the_connection_usable(file: Path) -> None:
     """After a refused `confirm` or `mark` nothing is left open that would keep others out."""
     with opened(file, busy_seconds=0.05) as catalog:
-        with pytest.raises(ArchiveNotFound):
-            catalog.confirm(make_archive())
+        with pytest.raises(ClaimLost):
+            confirm(catalog, make_archive())
         with pytest.raises(ArchiveNotFound):
             catalog.mark(make_archive().id, ArchiveState.DAMAGED)
 
@@ -603,24 +606,27 @@ class Held:
 
 def test_writers_that_wait_together_commit_together(file: Path) -> None:
     """Five writers behind a long one share one transaction, in their order, and each gets its own answer."""
-    one, other = make_archive("one.tar.gz"), make_archive("other.tar.gz")
+    one, other, new = make_archive("one.tar.gz"), make_archive("other.tar.gz"), make_archive("new.tar.gz")
     with watched(file) as (catalog, commits), ThreadPoolExecutor(6) as pool:
+        tokens = claimed(catalog, one), claimed(catalog, other)
+        commits.clear()
         held = Held(catalog, pool)
         writing = [
-            held.queue(catalog.claim, one),
-            held.queue(catalog.claim, one),
-            held.queue(catalog.claim, other),
-            held.queue(catalog.confirm, one),
-            held.queue(catalog.release, other.id),
+            held.queue(catalog.claim, new, LEASE),
+            held.queue(catalog.claim, new, LEASE),
+            held.queue(catalog.claim, one, LEASE),
+            held.queue(catalog.confirm, one, tokens[0]),
+            held.queue(catalog.release, other.id, tokens[1]),
         ]
 
         held.let_go()
 
         outcomes = [write.result(60) for write in writing]
-        assert outcomes == [Claimed(), ClaimedElsewhere(), Claimed(), None, None]
+        assert isinstance(outcomes[0], Claimed)
+        assert outcomes[1:] == [ClaimedElsewhere(), ClaimedElsewhere(), None, None]
         assert len(commits) == 1
         assert catalog.page().archives == (one,)
-        assert catalog.open_claims() == []
+        assert catalog.open_claims() == [new]
         assert catalog.totals() == recounted([one])
 
 
@@ -628,19 +634,20 @@ def test_a_writer_that_fails_fails_alone(file: Path) -> None:
     """The works that share its transaction are done once, as if it had not been there."""
     first, last, missing = make_archive("first.tar.gz"), make_archive("last.tar.gz"), make_archive("missing.tar.gz")
     with opened(file) as catalog, ThreadPoolExecutor(6) as pool:
+        token = claimed(catalog, first)
         held = Held(catalog, pool)
-        good = [
-            held.queue(catalog.claim, first),
-            held.queue(catalog.confirm, first),
+        good = held.queue(catalog.confirm, first, token)
+        bad = [
+            held.queue(catalog.confirm, missing, token),
+            held.queue(catalog.mark, missing.id, ArchiveState.DAMAGED),
         ]
-        bad = [held.queue(catalog.confirm, missing), held.queue(catalog.mark, missing.id, ArchiveState.DAMAGED)]
-        good.append(held.queue(catalog.claim, last))
+        claiming = held.queue(catalog.claim, last, LEASE)
 
         held.let_go()
 
-        assert [write.result(60) for write in good] == [Claimed(), None, Claimed()]
-        for write in bad:
-            with pytest.raises(ArchiveNotFound):
+        assert (good.result(60), isinstance(claiming.result(60), Claimed)) == (None, True)
+        for write, error in zip(bad, (ClaimLost, ArchiveNotFound), strict=True):
+            with pytest.raises(error):
                 write.result(60)
         assert catalog.page().archives == (first,)
         assert catalog.open_claims() == [last]
@@ -654,7 +661,7 @@ def test_a_shared_transaction_that_cannot_commit_happens_for_nobody(file: Path) 
         if elsewhere.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
             pytest.skip("in WAL mode readers do not hinder a writer")
         held = Held(catalog, pool)
-        claiming = [held.queue(catalog.claim, archive) for archive in archives]
+        claiming = [held.queue(catalog.claim, archive, LEASE) for archive in archives]
         elsewhere.execute("BEGIN")
         elsewhere.execute("SELECT * FROM archives").fetchone()
 
@@ -665,7 +672,7 @@ def test_a_shared_transaction_that_cannot_commit_happens_for_nobody(file: Path) 
                 claim.result(60)
         elsewhere.execute("ROLLBACK")
         assert catalog.open_claims() == []
-        assert [catalog.claim(archive) for archive in archives] == [Claimed()] * 3
+        assert all(isinstance(catalog.claim(archive, LEASE), Claimed) for archive in archives)
 
 
 def test_a_process_killed_in_a_shared_transaction_leaves_nothing_of_it(file: Path) -> None:
@@ -676,6 +683,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from tests.adapters.sql.test_catalog import Held, make_archive
 from tests.support.watched_catalog import watched
+from tests.support.claims import LEASE
 
 claims = 0
 
@@ -688,12 +696,12 @@ def kill(statement, _values):
 with watched(Path(sys.argv[1]), kill) as (catalog, _), ThreadPoolExecutor(6) as pool:
     held = Held(catalog, pool)
     for number in range(5):
-        held.queue(catalog.claim, make_archive(f"number-{number}.tar.gz"))
+        held.queue(catalog.claim, make_archive(f"number-{number}.tar.gz"), LEASE)
     held.let_go()
 """
     before = make_archive("before.tar.gz")
     with opened(file) as catalog:
-        catalog.claim(before)
+        catalog.claim(before, LEASE)
 
     run = subprocess.run([sys.executable, "-c", program, str(file)], capture_output=True, text=True, timeout=60)
 
@@ -701,7 +709,7 @@ with watched(Path(sys.argv[1]), kill) as (catalog, _), ThreadPoolExecutor(6) as 
     with opened(file) as catalog:
         assert catalog.open_claims() == [before]
         archives = [make_archive(f"number-{n}.tar.gz") for n in range(5)]
-        assert [catalog.claim(archive) for archive in archives] == [Claimed()] * 5
+        assert all(isinstance(catalog.claim(archive, LEASE), Claimed) for archive in archives)
 
 
 def test_one_who_waits_too_long_leaves_the_queue(file: Path) -> None:
@@ -710,11 +718,11 @@ def test_one_who_waits_too_long_leaves_the_queue(file: Path) -> None:
     with opened(file, busy_seconds=0.05) as catalog, ThreadPoolExecutor(6) as pool:
         held = Held(catalog, pool)
         with pytest.raises(CatalogBusy):
-            catalog.claim(late)
+            catalog.claim(late, LEASE)
 
         held.let_go()
 
-        assert catalog.claim(following) == Claimed()
+        assert isinstance(catalog.claim(following, LEASE), Claimed)
         assert catalog.open_claims() == [following]
 
 
@@ -774,12 +782,12 @@ def test_errors_of_sqlite_are_told_apart(file: Path, provoke: Callable[[Path], N
 def test_an_unforeseen_error_tells_no_sql(file: Path) -> None:
     """An error of the database in use becomes `CatalogDamaged`, and the writes are rolled back."""
     with opened(file) as catalog:
-        catalog.claim(make_archive())
+        token = claimed(catalog, make_archive())
         with raw(file) as connection:
             connection.execute("DROP TABLE totals")
 
         with pytest.raises(CatalogDamaged) as caught:
-            catalog.confirm(make_archive())
+            catalog.confirm(make_archive(), token)
 
         assert str(caught.value) == f"the catalog is not available: {TABLES_CHANGED}"
         assert catalog.open_claims() == [make_archive()]

@@ -16,11 +16,12 @@ from tarkeep.adapters.memory.catalog import MemoryCatalog
 from tarkeep.adapters.sql.catalog import SqlCatalog
 from tarkeep.domain.archives.archive import ArchiveState, BackupArchive
 from tarkeep.domain.archives.inventory import InventoryEntry
-from tarkeep.domain.errors.archives import ArchiveNotFound
+from tarkeep.domain.errors.archives import ArchiveNotFound, ClaimLost
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
-from tarkeep.domain.ports.catalog import AlreadyStored, Catalog, Claimed, ClaimedElsewhere, ClaimOutcome
+from tarkeep.domain.ports.catalog import AlreadyStored, Catalog, Claimed, ClaimedElsewhere
 from tests.support.archives import NOON, make_archive
 from tests.support.catalogs import all_archives, all_entries, recounted
+from tests.support.claims import LEASE
 
 PROFILES = ("db", "web", "Web")
 NAMES = ("a.tar.gz".rjust(9, "a"), "ä.tar.gz", "B.tar.gz")
@@ -50,6 +51,7 @@ class CatalogMachine(RuleBasedStateMachine):
         self.cleanup = ExitStack()
         self.entries: dict[ArchiveId, BackupArchive] = {}
         self.claims: dict[ArchiveId, BackupArchive] = {}
+        self.tokens: dict[ArchiveId, str] = {}
         self.walk_cursor: str | None = None
         self.walk_seen: list[ArchiveId] = []
         self.walk_owes: set[ArchiveId] = set()  # listed since the walk began
@@ -73,24 +75,25 @@ class CatalogMachine(RuleBasedStateMachine):
 
     @rule(archive=archives())
     def claim(self, archive: BackupArchive) -> None:
-        expected: ClaimOutcome
+        outcome = self.catalog.claim(archive, LEASE)
         if archive.id in self.entries:
-            expected = AlreadyStored(self.entries[archive.id])
+            assert outcome == AlreadyStored(self.entries[archive.id])
         elif archive.id in self.claims:
-            expected = ClaimedElsewhere()
+            assert outcome == ClaimedElsewhere()
         else:
-            expected = Claimed()
-            self.claims[archive.id] = archive
-        assert self.catalog.claim(archive) == expected
+            assert isinstance(outcome, Claimed)
+            self.claims[archive.id], self.tokens[archive.id] = archive, outcome.token
 
     @rule(archive=archives())
     def confirm_any(self, archive: BackupArchive) -> None:
         try:
-            self.catalog.confirm(archive)
-        except ArchiveNotFound:
+            self.catalog.confirm(archive, self.tokens.get(archive.id, "nobody's"))
+        except ClaimLost:
             assert archive.id not in self.claims
+            assert self.entries.get(archive.id) != archive
         else:
-            del self.claims[archive.id]
+            assert archive.id in self.claims or self.entries[archive.id] == archive
+            self.claims.pop(archive.id, None)
             self.entries[archive.id] = archive
 
     @precondition(lambda self: self.claims)
@@ -98,14 +101,27 @@ class CatalogMachine(RuleBasedStateMachine):
     def confirm_claimed(self, choose: st.DataObject, state: ArchiveState) -> None:
         claimed = choose.draw(st.sampled_from(sorted(self.claims.values(), key=lambda a: a.id)))
         confirmed = evolve(claimed, state=state)
-        self.catalog.confirm(confirmed)
+        self.catalog.confirm(confirmed, self.tokens[claimed.id])
         self.entries[claimed.id] = confirmed
         del self.claims[claimed.id]
 
     @rule(id=ids)
     def release(self, id: ArchiveId) -> None:
-        self.catalog.release(id)
+        try:
+            self.catalog.release(id, self.tokens.get(id, "nobody's"))
+        except ClaimLost:
+            assert id not in self.claims
         self.claims.pop(id, None)
+
+    @rule(id=st.none() | ids, whatever=st.booleans())
+    def take_over(self, id: ArchiveId | None, whatever: bool) -> None:
+        """No lease has ended here."""
+        taken = self.catalog.take_over(100, LEASE, id=id, whatever_lease=whatever)
+        expected = [archive for archive in self.claims.values() if whatever and id in (None, archive.id)]
+        assert {claim.archive for claim in taken} == set(expected)
+        for claim in taken:
+            assert claim.token != self.tokens[claim.archive.id]
+            self.tokens[claim.archive.id] = claim.token
 
     @rule(found=st.lists(archives(), max_size=6))
     def adopt(self, found: list[BackupArchive]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import timedelta
 from threading import Thread
 
 import pytest
@@ -12,6 +13,8 @@ from tarkeep.adapters.sql.catalog import SqlCatalog
 from tarkeep.domain.errors.capacity import BackendUnavailable, CatalogBusy
 from tarkeep.domain.ports.catalog import AlreadyStored, Claimed, ClaimedElsewhere
 from tests.support.archives import make_archive
+from tests.support.claims import LEASE, OVER, claimed, confirm
+from tests.support.losing_proxy import losing_proxy
 from tests.support.postgres import Postgres
 
 _END_ALL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname LIKE 'catalog%'"
@@ -42,7 +45,7 @@ def test_connections_that_the_database_ended_are_made_again(catalog: SqlCatalog,
         postgres.execute(_END_ALL)
         assert catalog.find(make_archive("a.tar.gz").id) == make_archive("a.tar.gz")
         postgres.execute(_END_ALL)
-        assert catalog.claim(make_archive(f"b{number}.tar.gz")) == Claimed()
+        assert isinstance(catalog.claim(make_archive(f"b{number}.tar.gz"), LEASE), Claimed)
     assert catalog.is_sound()
 
 
@@ -77,10 +80,72 @@ def test_of_two_processes_one_gets_a_name(url: str, catalog: SqlCatalog) -> None
     """The other is told that it is claimed, and later that it is stored."""
     archive = make_archive()
     with closing(SqlCatalog.open(url)) as other:
-        assert catalog.claim(archive) == Claimed()
-        assert other.claim(archive) == ClaimedElsewhere()
-        catalog.confirm(archive)
-        assert other.claim(archive) == AlreadyStored(archive)
+        assert isinstance(catalog.claim(archive, LEASE), Claimed)
+        assert other.claim(archive, LEASE) == ClaimedElsewhere()
+        confirm(catalog, archive)
+        assert other.claim(archive, LEASE) == AlreadyStored(archive)
+
+
+@pytest.mark.parametrize("before", [False, True], ids=["committed", "cut off"])
+@pytest.mark.parametrize("losing", [1, 3])
+def test_who_has_a_token_learns_what_a_broken_connection_did(
+    url: str, postgres: Postgres, losing: int, before: bool
+) -> None:
+    """Whether the commit had its effect before the connection broke or not: nothing is refused or done twice."""
+    names = [f"{number}.tar.gz" for number in range(4)]
+    with (
+        losing_proxy(postgres.port) as proxy,
+        closing(SqlCatalog.open(url.replace(f":{postgres.port}/", f":{proxy.port}/"))) as catalog,
+    ):
+        proxy.before = before
+        for name in names:
+            proxy.losing = losing
+            token = claimed(catalog, make_archive(name))
+            proxy.losing = losing
+            catalog.renew(make_archive(name).id, token, LEASE)
+            proxy.losing = losing
+            if name == names[0]:
+                catalog.release(make_archive(name).id, token)
+            elif name == names[1]:
+                proxy.losing = 0
+                catalog.renew(make_archive(name).id, token, OVER)
+                proxy.losing = losing
+                (taken,) = catalog.take_over(20, LEASE)
+                assert taken.archive == make_archive(name)
+                catalog.confirm(taken.archive, taken.token)
+            else:
+                catalog.confirm(make_archive(name), token)
+            assert proxy.losing == 0
+
+        assert {archive.id.name for archive in catalog.page().archives} == set(names[1:])
+        assert catalog.is_sound()
+        assert catalog.open_claims() == []
+
+
+def test_a_database_that_stays_away_is_told_as_such(url: str, postgres: Postgres) -> None:
+    """Not for ever is the same tried again."""
+    with (
+        losing_proxy(postgres.port) as proxy,
+        closing(SqlCatalog.open(url.replace(f":{postgres.port}/", f":{proxy.port}/"))) as catalog,
+    ):
+        proxy.losing, proxy.before = 1000, True
+        with pytest.raises(BackendUnavailable):
+            catalog.claim(make_archive(), LEASE)
+        proxy.losing = 0
+        assert isinstance(catalog.claim(make_archive(), LEASE), Claimed)
+
+
+def test_leases_end_by_the_clock_of_the_database(url: str, catalog: SqlCatalog) -> None:
+    """Not when their transaction began, nor by the clock of a server: a slow one waits for no lease twice."""
+    import psycopg
+
+    token = claimed(catalog, make_archive(), timedelta(hours=1))
+    with psycopg.connect(url) as other:
+        row = other.execute("SELECT claim_until_us - extract(epoch FROM clock_timestamp()) * 1000000 FROM archives")
+        ((left_us,),) = row.fetchall()
+    assert timedelta(minutes=50) < timedelta(microseconds=int(left_us)) <= timedelta(hours=1)
+    assert catalog.take_over(20, LEASE) == []
+    catalog.release(make_archive().id, token)
 
 
 @pytest.mark.parametrize(

@@ -195,13 +195,13 @@ class UnsureCatalog(MemoryCatalog):
     def __attrs_pre_init__(self) -> None:
         super().__init__()
 
-    def confirm(self, archive: BackupArchive) -> None:
+    def confirm(self, archive: BackupArchive, token: str) -> None:
         if self.failures:
             self.failures -= 1
             if self.has_effect:
-                super().confirm(archive)
+                super().confirm(archive, token)
             raise BackendUnavailable("catalog")
-        super().confirm(archive)
+        super().confirm(archive, token)
 
 
 def shown(uploads: Uploads, id: str) -> Upload:

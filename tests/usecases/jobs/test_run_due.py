@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -11,13 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tarkeep.adapters.cron_lines import CronsimLines
+from tarkeep.adapters.memory.shared.lease_table import MemoryLeaseTable
 from tarkeep.adapters.memory.upkeep.job_table import MemoryJobTable
+from tarkeep.adapters.process.upkeep.renewed_leases import RenewedLeases
 from tarkeep.domain.errors.capacity import BackendUnavailable, InsufficientStorage
 from tarkeep.domain.errors.jobs import JobNotFound, JobRunning
 from tarkeep.domain.jobs.due import MOST_JITTER, MOST_TRIES
 from tarkeep.domain.jobs.job import OFF, GoOn, Job, JobReport, JobWork, Timing
 from tarkeep.domain.jobs.run import Run, RunCause, RunOutcome
 from tarkeep.domain.ports.upkeep.jobs import JobTable
+from tarkeep.domain.ports.upkeep.leases import Leases
 from tarkeep.domain.usecases.jobs.run_due import RunDueJobs, SettleRuns
 from tarkeep.domain.usecases.jobs.show_jobs import AskForRun, ListJobs, ListRuns
 from tests.support.assembled import Crash, Fuse
@@ -47,6 +52,7 @@ class Server:
     table: JobTable = field(factory=MemoryJobTable)
     told: list[tuple[str, RunOutcome, bool]] = field(factory=list)
     goes_on: bool = True
+    leases: Leases | None = None
     run_due: RunDueJobs = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -62,8 +68,8 @@ class Server:
 
     def start(self) -> None:
         self.goes_on = True
-        self.run_due = RunDueJobs(self.jobs, self.table, self.clock)
-        SettleRuns(self.table)()
+        self.run_due = RunDueJobs(self.jobs, self.table, self.clock, self.leases)
+        SettleRuns(self.table, is_alone=self.leases is None)()
         self.look()
 
     def look(self, *, asked_only: bool = False) -> None:
@@ -559,3 +565,125 @@ def test_a_stop_reaches_a_job_that_gives_way_and_begins_no_other() -> None:
     run_due(lambda: goes_on, lambda run, error: None)
 
     assert ran == ["stopped"]
+
+
+# -- several servers over one table ------------------------------------------------------------------------------------
+
+
+@define
+class Sharing:
+    """Servers over one table of jobs and one of leases, with one clock; `began` is who began a run, in order."""
+
+    clock: FixedClock = field(factory=FixedClock)
+    table: JobTable = field(factory=MemoryJobTable)
+    leases: MemoryLeaseTable = field(factory=MemoryLeaseTable)
+    began: list[str] = field(factory=list)
+    meanwhile: dict[str, Callable[[], None]] = field(factory=dict)
+
+    def server(self, name: str, renewed: RenewedLeases | None = None) -> Server:
+        def work(go_on: GoOn) -> JobReport:
+            self.began.append(name)
+            self.meanwhile.pop(name, lambda: None)()
+            return DONE if go_on() else JobReport("stopped", {}, did_something=True, is_stopped=True)
+
+        leases = renewed or RenewedLeases(self.leases, name, every=DAY, ticks=lambda: 0.0)
+        return Server({"prune": work}, "four", self.clock, self.table, leases=leases)
+
+
+def test_of_two_servers_one_runs_a_job() -> None:
+    """Whoever looks first; the other finds that it was done, or that it is being done."""
+    sharing = Sharing()
+    one, other = sharing.server("one"), sharing.server("other")
+    for day in range(1, 4):
+        sharing.clock.moment = NOON + day * DAY
+        first, second = (one, other) if day % 2 else (other, one)
+        sharing.meanwhile = {"one": other.look, "other": one.look}
+        first.look()
+        second.look()
+
+    assert sharing.began == ["one", "other", "one"]
+    assert one.runs() == [(RunCause.SCHEDULED, RunOutcome.DONE)] * 3
+
+
+def test_who_decided_too_early_looks_again() -> None:
+    """Between reading what is due and getting the lease, another server may have run it to its end."""
+    sharing = Sharing()
+    one, other = sharing.server("one"), sharing.server("other")
+
+    class Slow(MemoryLeaseTable):
+        def take(self, name: str, holder: str, ttl: timedelta) -> int | None:
+            other.look()
+            return sharing.leases.take(name, holder, ttl)
+
+    one = sharing.server("one", RenewedLeases(Slow(), "one", every=DAY, ticks=lambda: 0.0))
+    sharing.clock.moment = NOON + DAY
+    one.look()
+
+    assert sharing.began == ["other"]
+
+
+def test_what_a_dead_server_left_is_continued_by_another() -> None:
+    """Once its lease has ended; not before, and no more often than is good."""
+    sharing = Sharing()
+    sharing.server("first")
+    sharing.clock.moment = NOON + DAY
+
+    def die() -> None:
+        raise Crash
+
+    for number in range(1, MOST_TRIES + 3):
+        sharing.meanwhile["dying"] = die
+        with suppress(Crash):
+            sharing.server("dying")
+        run = sharing.table.records()["prune"].last
+        assert run is not None
+        if run.outcome is RunOutcome.RUNNING:
+            assert run.tries == number
+            # its machine is gone, and its lease runs on for a while
+            assert sharing.leases.take("job/prune", "dead", HOUR) is not None
+            sharing.server("other")
+            assert "other" not in sharing.began
+            sharing.leases.take("job/prune", "dead", timedelta())
+
+    assert sharing.began == ["dying"] * MOST_TRIES
+    sharing.clock.moment = NOON + 2 * DAY
+    sharing.server("other")
+    assert sharing.began[-1] == "other"
+
+
+def test_a_start_takes_nothing_from_others() -> None:
+    """What they run seems to be running, and is."""
+    sharing = Sharing()
+    one = sharing.server("one")
+    sharing.clock.moment = NOON + DAY
+    sharing.meanwhile["one"] = lambda: outcomes.append(SettleRuns(sharing.table, is_alone=False)())
+    outcomes: list[tuple[Run, ...]] = []
+    one.look()
+
+    assert outcomes == [()]
+    assert one.runs() == [(RunCause.SCHEDULED, RunOutcome.DONE)]
+
+
+def test_a_job_whose_lease_was_lost_stops() -> None:
+    """At its next clean point: another server may run it by now."""
+    sharing, seconds = Sharing(), [0.0]
+    leases = RenewedLeases(sharing.leases, "one", every=DAY, ticks=lambda: seconds[0])
+    one = sharing.server("one", leases)
+    sharing.clock.moment = NOON + DAY
+    sharing.meanwhile["one"] = lambda: seconds.append(seconds.pop() + 3600.0)
+    one.look()
+
+    assert one.runs() == [(RunCause.SCHEDULED, RunOutcome.INTERRUPTED)]
+
+
+def test_what_somebody_asked_for_is_run_by_whoever_gets_to_it() -> None:
+    """Once, at whichever server it was asked for."""
+    sharing = Sharing()
+    one, other = sharing.server("one"), sharing.server("other")
+    one.ask()
+    sharing.meanwhile["other"] = lambda: one.look(asked_only=True)
+    other.look()
+    one.look(asked_only=True)
+
+    assert sharing.began == ["other"]
+    assert one.runs() == [(RunCause.BY_HAND, RunOutcome.DONE)]

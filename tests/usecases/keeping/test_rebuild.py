@@ -31,6 +31,7 @@ from tarkeep.domain.usecases.reading.mend_sidecar import MendSidecar
 from tarkeep.entrypoints.cli.terminal.hints import in_full
 from tests.support.archives import NOON, SNAPSHOT, digests_of, make_archive, make_targz
 from tests.support.assembled import InMemory, offer
+from tests.support.claims import LEASE
 from tests.support.clocks import FixedClock
 
 CONTENT = make_targz()
@@ -92,7 +93,7 @@ def test_ten_thousand_archives_on_disk_come_back_equal(tmp_path: Path) -> None:
 def test_what_was_in_the_catalog_before_is_gone(memory: InMemory) -> None:
     """Rows without bytes and claims of dead receives do not outlive a rebuild."""
     memory.catalog.adopt([make_archive("ghost.tar.gz")])
-    memory.catalog.claim(make_archive("claimed.tar.gz"))
+    memory.catalog.claim(make_archive("claimed.tar.gz"), LEASE)
     kept = memory.tarkeep.receive(offer(), [CONTENT]).archive
 
     report = memory.tarkeep.rebuild()

@@ -15,12 +15,15 @@ from tarkeep.adapters.memory.catalog import MemoryCatalog
 from tarkeep.adapters.memory.held_archives import HeldArchive
 from tarkeep.adapters.memory.store import MemoryArchiveStore
 from tarkeep.domain.access.tokens import ANONYMOUS
-from tarkeep.domain.archives.archive import BackupArchive, Lineage
+from tarkeep.domain.archives.archive import ArchiveState, BackupArchive, Lineage
 from tarkeep.domain.archives.sidecar import encode
 from tarkeep.domain.ports.store import ArchiveStore
 from tarkeep.domain.usecases.keeping.recover import RecoveryReport
+from tarkeep.domain.usecases.receiving.outcome import ReceiveOutcome
+from tarkeep.entrypoints.wiring.tarkeep import Tarkeep
 from tests.support.archives import make_archive, make_targz
 from tests.support.assembled import InMemory, assembled, offer
+from tests.support.claims import LEASE, OVER
 from tests.support.clocks import FixedClock, SequenceIds
 from tests.support.memory_store import reopened, staging_is_empty
 from tests.support.store_doors import FilesystemDoor
@@ -36,7 +39,7 @@ def memory() -> InMemory:
 @pytest.fixture
 def claimed(memory: InMemory) -> BackupArchive:
     archive = make_archive(content=CONTENT)
-    memory.catalog.claim(archive)
+    memory.catalog.claim(archive, LEASE)
     return archive
 
 
@@ -108,14 +111,22 @@ def test_a_claim_without_its_archive_is_dropped(memory: InMemory, claimed: Backu
     assert memory.catalog.open_claims() == []
 
 
-def test_a_published_archive_that_is_not_whole_is_dropped(memory: InMemory, claimed: BackupArchive) -> None:
-    """A torn archive under the claim's own side-car is not an archive."""
-    memory.store.archives[claimed.id] = HeldArchive(CONTENT[:-1], encode(claimed))
+def test_a_published_archive_that_is_not_whole_is_entered_as_damaged(memory: InMemory, claimed: BackupArchive) -> None:
+    """Settling removes nothing. It is no archive to rely on, and sending it again repairs it."""
+    content = make_targz()
+    whole = memory.tarkeep.receive(offer("torn.tar.gz"), [content]).archive
+    memory.catalog.mark(whole.id, ArchiveState.TRASHED)
+    memory.catalog.forget(whole.id)
+    memory.catalog.claim(whole, LEASE)
+    memory.store.archives[whole.id].content = content[:-1]
 
-    memory.tarkeep.recover()
+    report = memory.tarkeep.recover()
 
-    assert list(memory.store.scan()) == []
-    assert memory.catalog.open_claims() == []
+    assert report == RecoveryReport(confirmed=1, dropped=1, swept=0)
+    assert memory.catalog.find(whole.id) == evolve(whole, state=ArchiveState.DAMAGED)
+    again = memory.tarkeep.receive(offer("torn.tar.gz"), [content])
+    assert again.outcome is ReceiveOutcome.REPAIRED
+    assert memory.catalog.find(whole.id) == whole
 
 
 @pytest.mark.parametrize("sidecar", [None, encode(make_archive(content=b"somebody else's"))])
@@ -151,16 +162,56 @@ def test_recovering_again_finds_nothing(memory: InMemory, claimed: BackupArchive
     assert memory.tarkeep.recover() == RecoveryReport(confirmed=0, dropped=0, swept=0)
 
 
-def test_a_side_car_whose_archive_never_came_is_removed(tmp_path: Path) -> None:
-    """A crash between the two links leaves this on a disk."""
+def test_a_side_car_whose_archive_never_came_gives_way(tmp_path: Path) -> None:
+    """A crash between the two links leaves this on a disk. It is no archive, and hinders nobody who sends one."""
     door = FilesystemDoor(tmp_path / "data")
     catalog = MemoryCatalog()
-    claimed = make_archive(content=CONTENT)
-    catalog.claim(claimed)
-    door.leave_sidecar(claimed.id)
+    left = make_archive(content=CONTENT)
+    catalog.claim(left, LEASE)
+    door.leave_sidecar(left.id)
 
     with closing(door.store):
-        assembled(door.store, catalog, FixedClock()).recover()
+        tarkeep = assembled(door.store, catalog, FixedClock())
+        tarkeep.recover()
 
-    assert not door.sidecar(claimed.id).exists()
-    assert catalog.open_claims() == []
+        assert list(door.store.scan()) == []
+        assert catalog.open_claims() == []
+        received = tarkeep.receive(evolve(offer(), id=left.id), [make_targz()])
+        assert (received.outcome, door.sidecar(left.id).read_bytes()) == (ReceiveOutcome.NEW, encode(received.archive))
+
+
+class TestSeveralServers:
+    """What belongs to another server is left alone until its lease has ended."""
+
+    @pytest.fixture
+    def shared(self, memory: InMemory) -> Tarkeep:
+        return assembled(memory.store, memory.catalog, memory.clock, is_shared=True)
+
+    def test_a_start_settles_no_claims_of_others(
+        self, shared: Tarkeep, memory: InMemory, claimed: BackupArchive
+    ) -> None:
+        """There is no moment at which nobody receives."""
+        assert shared.recover() == RecoveryReport(confirmed=0, dropped=0, swept=0)
+        assert shared.reap() == RecoveryReport(confirmed=0, dropped=0, swept=0)
+        assert memory.catalog.open_claims() == [claimed]
+
+    def test_claims_that_were_left_are_reaped(self, shared: Tarkeep, memory: InMemory) -> None:
+        """Those whose archive was published are confirmed, others released; nothing is removed."""
+        published, left = make_archive("published.tar.gz", content=CONTENT), make_archive("left.tar.gz")
+        for archive in (published, left):
+            memory.catalog.claim(archive, OVER)
+        memory.store.archives[published.id] = HeldArchive(CONTENT, encode(published))
+        memory.store.archives[left.id] = HeldArchive(b"of somebody else", b"another side-car")
+
+        assert shared.reap() == RecoveryReport(confirmed=1, dropped=1, swept=0)
+
+        assert memory.catalog.find(published.id) == published
+        assert memory.catalog.open_claims() == []
+        assert memory.store.stat(left.id).size_bytes == len(b"of somebody else")
+
+    def test_one_call_reaps_one_batch(self, shared: Tarkeep, memory: InMemory) -> None:
+        """So that many servers share the work, and none is busy for long."""
+        for number in range(45):
+            memory.catalog.claim(make_archive(f"{number}.tar.gz"), OVER)
+
+        assert [shared.reap().dropped for _ in range(4)] == [20, 20, 5, 0]

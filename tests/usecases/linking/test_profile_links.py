@@ -41,6 +41,7 @@ from tarkeep.domain.usecases.linking.profile_links import ProfileLinks
 from tarkeep.domain.usecases.restoring.load_points import LoadPoints, ProfilePoints
 from tests.support.archives import NOON
 from tests.support.assembled import InMemory, NothingSeen
+from tests.support.claims import LEASE, confirm
 
 PROFILE = "laptop"
 NAMES = [f"{letter}.tar.gz".rjust(8, "a") for letter in "abcd"]
@@ -208,8 +209,8 @@ class LinksMachine(RuleBasedStateMachine):
 
     def arrive(self, archive: BackupArchive) -> None:
         if archive.id not in self.entries:
-            self.catalog.claim(archive)
-            self.catalog.confirm(archive)
+            self.catalog.claim(archive, LEASE)
+            confirm(self.catalog, archive)
             self.entries[archive.id] = archive
 
     def mark(self, id: ArchiveId, state: ArchiveState) -> None:

@@ -25,6 +25,7 @@ from tarkeep.domain.tarkeep_error import TarkeepError
 from tarkeep.domain.usecases.receiving.outcome import ReceiveOutcome, SameName
 from tests.support.archives import NOON, digests_of, make_targz
 from tests.support.assembled import MAX_BYTES, Crash, Fuse, InMemory, assembled, cut_off, offer, pieces
+from tests.support.claims import LEASE
 from tests.support.faulty import Fault, FaultyStore
 from tests.support.memory_store import reopened, staging_is_empty
 
@@ -321,7 +322,7 @@ def test_a_claim_left_over_does_not_block_its_name(memory: InMemory) -> None:
     """The next receive settles a claim whose receive has ended, without a restart."""
     stale = memory.tarkeep.receive(offer("stale.tar.gz"), [CONTENT]).archive
     claimed = evolve(stale, id=offer().id)
-    memory.catalog.claim(claimed)
+    memory.catalog.claim(claimed, LEASE)
 
     received = memory.tarkeep.receive(offer(), [OTHER])
 

@@ -1,1 +1,1 @@
-"""What several servers share beside archives, in the database of their catalog: tokens, for instance."""
+"""What several servers share, in the database of their catalog: claims on names, tokens, the audit log."""

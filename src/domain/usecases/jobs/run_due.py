@@ -6,16 +6,19 @@ by a crash. If the table cannot be written, as on a full disk, jobs run all the 
 
 Every job is asked often whether to go on. While one that gives way is asked, others that are due run; while any other
 is, the frequent ones do: so no night of pruning keeps people from being told.
+
+Of several servers with one table, one runs a job: it takes a lease on it, and looks again whether the job is still due.
+Whoever gets the lease of a job that seems to be running knows that its server ended.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from ...errors.jobs import JobRunning
 from ...jobs.due import JobRecord, covered_by, due
@@ -23,6 +26,7 @@ from ...jobs.job import GoOn, Job
 from ...jobs.run import Run, RunCause, RunOutcome
 from ...ports.system import Clock
 from ...ports.upkeep.jobs import JobTable
+from ...ports.upkeep.leases import Leases
 from ...tarkeep_error import TarkeepError
 
 Tell: TypeAlias = Callable[[Run, Exception | None], None]
@@ -34,12 +38,19 @@ LOOK_AGAIN = timedelta(seconds=5)
 
 @frozen
 class SettleRuns:
-    """At start, before anything runs: what seems to be running was cut off by a crash."""
+    """
+    At start, before anything runs: what seems to be running was cut off by a crash.
+
+    *is_alone*: no other server uses the table. Else others may run it; whoever gets its lease settles it.
+    """
 
     table: JobTable
+    is_alone: bool = True
 
     def __call__(self) -> tuple[Run, ...]:
         """Mark such runs as interrupted. Returns them."""
+        if not self.is_alone:
+            return ()
         cut_off = tuple(
             record.last.cut_off()
             for record in self.table.records().values()
@@ -52,11 +63,12 @@ class SettleRuns:
 
 @define(eq=False)
 class RunDueJobs:
-    """Run what is due now. For one thread."""
+    """Run what is due now. For one thread. *leases* are those of servers with the same table; None if there is one."""
 
     jobs: tuple[Job, ...]
     table: JobTable
     clock: Clock
+    leases: Leases | None = None
     _serving_since: datetime | None = field(default=None, init=False)
     _looked_at: set[str] = field(factory=set, init=False)
     _under_way: set[str] = field(factory=set, init=False)
@@ -74,18 +86,56 @@ class RunDueJobs:
         self._run(self.jobs, go_on, tell, asked_only)
 
     def _run(self, jobs: Sequence[Job], go_on: GoOn, tell: Tell, asked_only: bool) -> None:
-        serving_since, records = self._serving_since or self.clock.now(), self.table.records()
+        records = self.table.records()
         for job in jobs:
             if not go_on():
                 return
             if job.name in self._under_way:
                 continue
             record = self._record(job, records.get(job.name))
-            if record.last is not None and record.last.outcome is RunOutcome.RUNNING:
-                tell(record.last, None)
-                self._work(job, record, record.last, self._giving_way(job, go_on, tell, asked_only), tell)
-            elif not asked_only and (cause := self._due(job, record, serving_since)) is not None:
-                self._begin(job, record, cause, self._giving_way(job, go_on, tell, asked_only), tell)
+            is_start = job.name not in self._looked_at
+            if not self._is_to_run(job, record, is_start, asked_only):
+                continue
+            with self._alone(job, record, go_on) as (known, still_alone):
+                if known is not None:
+                    giving_way = self._giving_way(job, still_alone, tell, asked_only)
+                    self._run_one(job, known, giving_way, tell, is_start=is_start, asked_only=asked_only)
+
+    def _is_to_run(self, job: Job, record: JobRecord, is_start: bool, asked_only: bool) -> bool:
+        if record.last is not None and record.last.outcome is RunOutcome.RUNNING:
+            return True
+        if asked_only:
+            return False
+        self._looked_at.add(job.name)
+        return self._due(job, record, is_start=is_start) is not None
+
+    @contextmanager
+    def _alone(self, job: Job, record: JobRecord, go_on: GoOn) -> Iterator[tuple[JobRecord | None, GoOn]]:
+        """What is known of *job* while no other server runs it, and whether to go on; None if one does."""
+        if self.leases is None:
+            yield record, go_on
+            return
+        with self.leases.take(f"job/{job.name}") as lease:
+            if lease is None:
+                yield None, go_on
+                return
+            yield self._record(job, self.table.records().get(job.name)), lambda: go_on() and not lease.is_lost
+
+    def _run_one(
+        self, job: Job, record: JobRecord, go_on: GoOn, tell: Tell, *, is_start: bool, asked_only: bool
+    ) -> None:
+        last = record.last
+        if last is not None and last.outcome is RunOutcome.RUNNING:
+            if self.leases is None or last.cause is RunCause.BY_HAND:
+                tell(last, None)
+                self._work(job, record, last, go_on, tell)
+                return
+            # nobody asked for it, and its server holds the lease no more
+            record, is_start = evolve(record, last=last.cut_off()), True
+            self._write(job, record)
+        cause = None if asked_only else self._due(job, record, is_start=is_start)
+        if cause is not None:
+            self._begin(job, record, cause, go_on, tell)
 
     def _giving_way(self, job: Job, go_on: GoOn, tell: Tell, asked_only: bool) -> GoOn:
         """*go_on*, for *job*; the frequent ones that are due run when it asks, and all of them if it gives way."""
@@ -104,10 +154,9 @@ class RunDueJobs:
 
         return let_others_run
 
-    def _due(self, job: Job, record: JobRecord, serving_since: datetime) -> RunCause | None:
-        is_start = job.name not in self._looked_at
-        self._looked_at.add(job.name)
-        return due(job, record, self.clock.now(), serving_since, is_start=is_start)
+    def _due(self, job: Job, record: JobRecord, *, is_start: bool) -> RunCause | None:
+        now = self.clock.now()
+        return due(job, record, now, self._serving_since or now, is_start=is_start)
 
     def _record(self, job: Job, found: JobRecord | None) -> JobRecord:
         """What is known of *job*; the table gets what it lacks."""

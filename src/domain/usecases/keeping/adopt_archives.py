@@ -54,12 +54,17 @@ class AdoptionReport:
 
 @frozen
 class AdoptArchives:
-    """Run at start, after `RecoverInterrupted`. At most *limit* archives are adopted."""
+    """
+    Run at start, after `RecoverInterrupted`. At most *limit* archives are adopted.
+
+    *is_alone*: no other server uses the catalog. Else its sums may change while they are compared, and are believed.
+    """
 
     store: ArchiveStore
     catalog: Catalog
     examiner: Examiner
     limit: int
+    is_alone: bool = True
 
     def __call__(self) -> AdoptionReport:
         """
@@ -67,7 +72,7 @@ class AdoptArchives:
             CatalogLacks: more than *limit* archives are to be adopted; none was.
         """
         report = AdoptionReport()
-        if not self.catalog.adds_up():
+        if self.is_alone and not self.catalog.adds_up():
             self.catalog.replace(self._entries())
             report.remade = True
         waiting = iter(self._unknown())

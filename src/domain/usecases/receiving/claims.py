@@ -1,32 +1,161 @@
-"""Settling a claim that was left open."""
+"""
+Claims on identities: taking one, holding it, and settling one that was left.
+
+A claim says that somebody is about to publish; whether he did is told by the store. So whoever settles a claim looks at
+the side-car under its identity, and removes nothing: a holder who was only slow may publish at any moment, and what he
+finds then decides. A server that is alone with its store knows that nobody is slow, and need not wait for leases.
+"""
 
 from __future__ import annotations
 
+from contextlib import suppress
+from datetime import timedelta
+
+from attrs import evolve, frozen
+
 from ...archives import sidecar
-from ...archives.archive import BackupArchive
-from ...errors.archives import ArchiveNotFound
-from ...ports.catalog import Catalog
+from ...archives.archive import ArchiveState, BackupArchive
+from ...errors.archives import ArchiveNotFound, ClaimLost, ReceiveInProgress
+from ...identity.archive_id import ArchiveId
+from ...ports.catalog import AlreadyStored, Catalog, Claimed, TakenClaim
 from ...ports.store import ArchiveStore
+from ...ports.system import Clock
+from .outcome import conflict_with
+
+LEASE = timedelta(seconds=30)
+"""How long a claim is its holder's: many times what publishing takes."""
+
+_SHORTEST, _LONGEST = timedelta(seconds=0.1), timedelta(seconds=1)
+"""How long to wait before a claim of somebody else is looked at again."""
 
 
-def settle_claim(claimed: BackupArchive, store: ArchiveStore, catalog: Catalog) -> bool:
+def settle_claim(claim: TakenClaim, store: ArchiveStore, catalog: Catalog) -> bool:
     """
-    Confirm the open claim on *claimed* if exactly that archive is published whole, else drop it. Returns whether it was
-    confirmed.
+    Confirm *claim* if the archive that it describes is published, else release it. Returns whether it was confirmed.
 
-    An archive under that identity that the claim does not describe stays for a rebuild: this claim may not remove it.
+    An archive that is not whole is entered as damaged: sending it again repairs it.
+
+    Raises:
+        ClaimLost: somebody else settles it.
     """
+    archive = claim.archive
     try:
-        stored = store.stat(claimed.id)
+        stored = store.stat(archive.id)
     except ArchiveNotFound:
-        store.remove(claimed.id)  # at most a side-car without its archive
-        catalog.release(claimed.id)
+        stored = None
+    if stored is None or stored.sidecar != sidecar.encode(archive):
+        catalog.release(archive.id, claim.token)
         return False
-    ours = stored.sidecar == sidecar.encode(claimed)
-    if ours and stored.size_bytes == claimed.size_bytes:
-        catalog.confirm(claimed)
-        return True
-    if ours:
-        store.remove(claimed.id)
-    catalog.release(claimed.id)
-    return False
+    if stored.size_bytes != archive.size_bytes:
+        archive = evolve(archive, state=ArchiveState.DAMAGED)
+    catalog.confirm(archive, claim.token)
+    return True
+
+
+@frozen
+class HeldClaim:
+    """A claim on *id*; its lease began no earlier than *since*, by the clock that is never set."""
+
+    id: ArchiveId
+    token: str
+    since: timedelta
+
+
+@frozen
+class HoldClaim:
+    """
+    Claims for receives: `take`, `secured`, and then `confirm` or `give_up`.
+
+    *is_alone*: no other server uses the store, and one receive at a time holds an identity in this one.
+    """
+
+    store: ArchiveStore
+    catalog: Catalog
+    clock: Clock
+    is_alone: bool = True
+    lease: timedelta = LEASE
+
+    def take(self, archive: BackupArchive, patience: timedelta) -> HeldClaim | BackupArchive:
+        """
+        Claim the identity of *archive*, or the archive that has it. A claim of somebody else is waited for.
+
+        Raises:
+            ReceiveInProgress: it did not end within *patience*.
+        """
+        waiting = _Waiting(self.clock, archive.id, patience)
+        while True:
+            since = self.clock.monotonic()
+            outcome = self.catalog.claim(archive, self.lease)
+            if isinstance(outcome, Claimed):
+                return HeldClaim(archive.id, outcome.token, since)
+            if isinstance(outcome, AlreadyStored):
+                return outcome.archive
+            if not self.settle_left(archive.id):
+                waiting.pause()
+
+    def settle_left(self, id: ArchiveId) -> bool:
+        """Settle a claim on *id* that was left; returns whether there was one."""
+        left = self.catalog.take_over(1, self.lease, id=id, whatever_lease=self.is_alone)
+        for claim in left:
+            with suppress(ClaimLost):
+                settle_claim(claim, self.store, self.catalog)
+        return bool(left)
+
+    def secured(self, held: HeldClaim, archive: BackupArchive) -> HeldClaim:
+        """
+        The claim of *held* on the identity of *archive*, with half of its lease left: enough to publish in.
+
+        One that was lost, since this server was slow, is made anew if the identity is free again.
+
+        Raises:
+            ReceiveInProgress: it is not.
+        """
+        since = self.clock.monotonic()
+        if since - held.since <= self.lease / 2:
+            return held
+        try:
+            self.catalog.renew(held.id, held.token, self.lease)
+        except ClaimLost:
+            outcome = self.catalog.claim(archive, self.lease)
+            if not isinstance(outcome, Claimed):
+                raise ReceiveInProgress(held.id) from None
+            return HeldClaim(held.id, outcome.token, since)
+        return evolve(held, since=since)
+
+    def give_up(self, held: HeldClaim) -> None:
+        """Release the claim; one that was lost is somebody else's to release."""
+        with suppress(ClaimLost):
+            self.catalog.release(held.id, held.token)
+
+    def enter(self, archive: BackupArchive, patience: timedelta) -> None:
+        """
+        Enter *archive*, which is published, without a claim of one's own; one of somebody else is waited for.
+
+        Raises:
+            NameConflict: the identity has another entry.
+            ReceiveInProgress: the identity was claimed all the time.
+        """
+        waiting = _Waiting(self.clock, archive.id, patience)
+        while True:
+            self.catalog.adopt([archive])
+            with suppress(ArchiveNotFound):
+                entry = self.catalog.find(archive.id)
+                if entry.digests != archive.digests:
+                    raise conflict_with(archive.id, entry)
+                return
+            if not self.settle_left(archive.id):
+                waiting.pause()
+
+
+class _Waiting:
+    """Pauses that grow, until *patience* is over."""
+
+    def __init__(self, clock: Clock, id: ArchiveId, patience: timedelta) -> None:
+        self._clock, self._id, self._until, self._next = clock, id, clock.monotonic() + patience, _SHORTEST
+
+    def pause(self) -> None:
+        """Raises ReceiveInProgress."""
+        if self._clock.monotonic() + self._next > self._until:
+            raise ReceiveInProgress(self._id)
+        self._clock.wait(self._next)
+        self._next = min(2 * self._next, _LONGEST)

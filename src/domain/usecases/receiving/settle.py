@@ -16,13 +16,20 @@ from attrs import evolve, frozen
 from ...archives import sidecar
 from ...archives.archive import ArchiveState, BackupArchive, Contents, Copied, Kind, Offer, is_bound
 from ...chains.links import base_types
-from ...errors.archives import AlreadyPublished, ArchiveNotFound, InvalidSidecar, NameConflict, ReceiveInProgress
+from ...errors.archives import (
+    AlreadyPublished,
+    ArchiveNotFound,
+    ClaimLost,
+    InvalidSidecar,
+    NameConflict,
+    ReceiveInProgress,
+)
 from ...errors.retention import MarksUnreadable
 from ...identity.archive_id import ArchiveId
 from ...identity.digests import Digests
 from ...identity.invalid import InvalidName
 from ...identity.naming import with_time
-from ...ports.catalog import AlreadyStored, Catalog, ClaimedElsewhere
+from ...ports.catalog import Catalog, TakenClaim
 from ...ports.members import RecordsWriter
 from ...ports.store import ArchiveStore, ArchiveWriter
 from ...ports.system import Clock, NameLocks
@@ -35,7 +42,7 @@ from ..retention.protect import change_marks
 from ..retention.trash import finish_purge, is_in_trash
 from ..retention.undelete import WayBack
 from .admission import AdmissionChecks
-from .claims import settle_claim
+from .claims import HeldClaim, HoldClaim, settle_claim
 from .outcome import Received, ReceiveOutcome, SameName, conflict_with
 
 _BESIDE_AT_ONCE = 500
@@ -53,6 +60,7 @@ class StoreArchive:
     catalog: Catalog
     clock: Clock
     names: NameLocks
+    claims: HoldClaim
     links: ProfileLinks
     admission: AdmissionChecks
     judge: JudgeArchive
@@ -174,10 +182,12 @@ class StoreArchive:
         Claim the identity of *archive* and publish it. Returns the outcome, or else the archive that has the identity.
         """
         with self._room_for(archive, instead_of):
-            existing = self._claim(archive)
-            if existing is not None and existing.state is ArchiveState.TRASHED:
-                return self._store_again(existing, archive, writer, recording)
-            return self._publish(archive, writer, recording) if existing is None else existing
+            claim = self.claims.take(archive, self.patience)
+            if isinstance(claim, HeldClaim):
+                return self._publish(archive, claim, writer, recording)
+            if claim.state is ArchiveState.TRASHED:
+                return self._store_again(claim, archive, writer, recording)
+            return claim
 
     def _store_again(
         self, removed: BackupArchive, archive: BackupArchive, writer: ArchiveWriter, recording: RecordsWriter
@@ -197,8 +207,8 @@ class StoreArchive:
             writer.seal(sidecar.encode(archive))
         self.catalog.forget(removed.id)
         try:
-            existing = self._claim(archive)
-            return self._publish(archive, writer, recording) if existing is None else existing
+            claim = self.claims.take(archive, self.patience)
+            return self._publish(archive, claim, writer, recording) if isinstance(claim, HeldClaim) else claim
         except TarkeepError:
             with suppress(TarkeepError):  # what was known of it stays known; a claim that is left open goes first
                 self.catalog.adopt([removed])
@@ -219,12 +229,12 @@ class StoreArchive:
         """
         The archive under which bytes with *sha256*, offered as *offer*, are stored; None if they are not stored whole.
 
-        A claim that a failed receive of these bytes left open is settled first.
+        A claim that a failed receive of these bytes left is settled first.
         """
         with suppress(ReceiveInProgress), self.names.hold(offer.id, timedelta(0)):
             for claim in self.catalog.open_claims():
                 if claim.digests.sha256 == sha256 and self._may_be_kept_as(offer.id, claim.id):
-                    settle_claim(claim, self.store, self.catalog)
+                    self.claims.settle_left(claim.id)
         existing = self.admission.stored(offer.id)
         if existing is not None and existing.digests.sha256 != sha256:
             existing = self._kept_beside(offer.id, sha256) if self.same_name is SameName.KEEP_BOTH else None
@@ -236,43 +246,46 @@ class StoreArchive:
             id.name == offered.name or id.name.startswith(self._stem_beside(offered))
         )
 
-    def _claim(self, archive: BackupArchive) -> BackupArchive | None:
-        """Claim the identity of *archive*. Returns None on success, else the archive that has it."""
-        outcome = self.catalog.claim(archive)
-        if isinstance(outcome, ClaimedElsewhere):
-            # no other thread holds the name, so a failed receive left this claim open
-            for stale in self.catalog.open_claims():
-                if stale.id == archive.id:
-                    settle_claim(stale, self.store, self.catalog)
-            outcome = self.catalog.claim(archive)
-        if isinstance(outcome, ClaimedElsewhere):
-            raise ReceiveInProgress(archive.id)
-        return outcome.archive if isinstance(outcome, AlreadyStored) else None
-
-    def _publish(self, archive: BackupArchive, writer: ArchiveWriter, recording: RecordsWriter) -> Received:
+    def _publish(
+        self, archive: BackupArchive, claim: HeldClaim, writer: ArchiveWriter, recording: RecordsWriter
+    ) -> Received:
         if archive.contents is not None and archive.contents.kind is not Kind.OPAQUE:
             recording.publish(archive.digests.sha256)  # a judgement looks at them
         try:
             found = Marks(locked_until=self._locked_until(archive), suspicion=self.judge(archive))
             if found != UNMARKED:
                 writer.seal(sidecar.encode(archive), marks.encode(evolve(found, of=str(archive.id))))
+            claim = self.claims.secured(claim, archive)
             writer.publish(archive.id)
         except AlreadyPublished:
-            self.catalog.release(archive.id)
+            self.claims.give_up(claim)
             return self._adopt_uncatalogued(archive)
         except Exception:
-            self.catalog.release(archive.id)
+            self.claims.give_up(claim)
             raise
         try:
-            self.catalog.confirm(archive)
+            self.catalog.confirm(archive, claim.token)
+        except ClaimLost:
+            return self._enter_without_claim(archive)
         except TarkeepError:
-            # try once more, or undo; failing that, the open claim waits for the next receive or start
+            # try once more, or give up; failing that, the open claim waits for the next receive or start
             try:
-                kept = settle_claim(archive, self.store, self.catalog)
-            except ArchiveNotFound:
-                kept = True  # no claim is open: the failed confirm had taken effect
+                kept = settle_claim(TakenClaim(archive, claim.token), self.store, self.catalog)
+            except ClaimLost:
+                return self._enter_without_claim(archive)
             if not kept:
                 raise
+        return Received(archive, ReceiveOutcome.NEW)
+
+    def _enter_without_claim(self, archive: BackupArchive) -> Received:
+        """Enter *archive*, which was published when its claim had been lost. The side-car tells what is there now."""
+        try:
+            stored = self.store.stat(archive.id)
+        except ArchiveNotFound:  # somebody removed it again
+            raise ReceiveInProgress(archive.id) from None
+        if stored.sidecar != sidecar.encode(archive):
+            return self._adopt_uncatalogued(archive)
+        self.claims.enter(archive, self.patience)
         return Received(archive, ReceiveOutcome.NEW)
 
     def _locked_until(self, archive: BackupArchive) -> datetime | None:
@@ -283,7 +296,7 @@ class StoreArchive:
         return policy.lock_for.after(archive.here_since)
 
     def _adopt_uncatalogued(self, archive: BackupArchive) -> Received:
-        """Enter an archive that only the store has under this identity, if it has these very bytes."""
+        """Enter an archive that only the store has under this identity; refuse these bytes if it has others."""
         stored = self.store.stat(archive.id)
         try:
             found = sidecar.decode(stored.sidecar or b"")
@@ -291,9 +304,10 @@ class StoreArchive:
             raise NameConflict(archive.id, None) from None
         if found.id != archive.id:  # a person copied it here from the place it describes
             raise NameConflict(archive.id, None)
+        if stored.size_bytes == found.size_bytes:
+            self.claims.enter(found, self.patience)
         if found.digests.sha256 != archive.digests.sha256 or stored.size_bytes != archive.size_bytes:
             raise NameConflict(archive.id, found.digests.sha256)
-        self.catalog.adopt([found])
         return Received(found, ReceiveOutcome.DUPLICATE)
 
     def _known_again(self, existing: BackupArchive, writer: ArchiveWriter) -> Received:

@@ -7,7 +7,7 @@ Errors say what happened and why; the answer appends this advice. Most errors ne
 from __future__ import annotations
 
 from ....domain.errors.access import NotAuthenticated
-from ....domain.errors.archives import AmbiguousName, NameConflict, ReceiveInProgress
+from ....domain.errors.archives import AmbiguousName, ClaimLost, NameConflict, ReceiveInProgress
 from ....domain.errors.capacity import CatalogBusy, CatalogDamaged
 from ....domain.errors.content import TooLarge
 from ....domain.errors.restoring import MemberNotFound, PointNotRestorable
@@ -38,7 +38,7 @@ def way_out(error: TarkeepError) -> str:
             return "GET /api/v1/trash lists what can be brought back"
         case HoldExists():
             return "use another name, or release that hold first"
-        case ReceiveInProgress():
+        case ReceiveInProgress() | ClaimLost():
             return f"try again in {RETRY_AFTER_SECONDS} s"
         case UploadLocked():
             return f"try again in {RETRY_AFTER_SECONDS} s, when it has ended"

@@ -6,7 +6,7 @@ import pytest
 
 from tarkeep.adapters.http.chains import HttpChains
 from tarkeep.domain.errors.access import EvidenceNotWritten
-from tarkeep.domain.errors.archives import ReceiveInProgress
+from tarkeep.domain.errors.archives import ClaimLost, ReceiveInProgress
 from tarkeep.domain.errors.capacity import BackendUnavailable, CatalogBusy, CatalogDamaged, ReadOnly
 from tarkeep.domain.errors.content import UploadInterrupted
 from tarkeep.domain.errors.uploads import OffsetMismatch, TooManyUploads, UploadLocked
@@ -20,6 +20,7 @@ PASSING = {
     BackendUnavailable,
     CatalogDamaged,
     CatalogBusy,
+    ClaimLost,
     EvidenceNotWritten,
     ReadOnly,
     ReceiveInProgress,

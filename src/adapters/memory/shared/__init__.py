@@ -1,0 +1,1 @@
+"""What several servers share, in the memory of one process: claims on names, and leases."""
