@@ -80,11 +80,19 @@ def read_report(types: Told) -> SyncReport:
                 its.count("remote_count"),
                 **{bucket: its.texts(bucket) for bucket in buckets},
                 **{bucket: its.texts(bucket) for bucket in _NEWER_BUCKETS if its.has(bucket)},
+                damage=_damage(its),
             )
             for type in BackupType
             for its in (types.object(type.value),)
         }
     )
+
+
+def _damage(its: Told) -> dict[str, str]:
+    """How the damage of archives shows; of a kind that is unknown here nothing."""
+    told = its.object("damage").members if its.has("damage") else {}
+    kinds = {one.value for one in Fault}
+    return {name: kind for name, kind in told.items() if isinstance(kind, str) and kind in kinds}
 
 
 def removed_archive(told: Told) -> ArchiveRemoved:

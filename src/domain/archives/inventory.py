@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 from itertools import groupby
+from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
 from attrs import frozen
@@ -63,6 +64,7 @@ NOT_THERE = (Bucket.MISSING_REMOTE, Bucket.PRUNED)
 _RANK = {type: rank for rank, type in enumerate(BackupType)}
 
 JUDGED_AT_ONCE = 1000
+_UNKNOWN: Mapping[str, str] = MappingProxyType({})
 
 
 class Judged(NamedTuple):
@@ -71,6 +73,7 @@ class Judged(NamedTuple):
     type: BackupType
     bucket: Bucket
     names: list[str]
+    damage: Mapping[str, str] = _UNKNOWN  # in one word, how the damage of a name shows, where that is known
 
 
 class Batches:
@@ -108,6 +111,8 @@ class TypeReport:
     unverified: tuple[str, ...] = ()
     damaged: tuple[str, ...] = ()
     pruned: tuple[str, ...] = ()
+    damage: Mapping[str, str] = _UNKNOWN
+    """How the damage of some of the *damaged* shows, in one word, see `LastChecked`."""
 
     @property
     def is_synchronized(self) -> bool:
@@ -137,8 +142,10 @@ class SyncReport:
     def of(cls, judged: Iterable[Judged]) -> SyncReport:
         """Collect all of *judged* in memory."""
         names: dict[tuple[BackupType, Bucket], list[str]] = {}
-        for type, bucket, some in judged:
+        shows: dict[BackupType, dict[str, str]] = {type: {} for type in BackupType}
+        for type, bucket, some, damage in judged:
             names.setdefault((type, bucket), []).extend(some)
+            shows[type].update(damage)
         counts = {place: len(found) for place, found in names.items()}
         return cls(
             {
@@ -147,6 +154,7 @@ class SyncReport:
                     sum(counts.get((type, bucket), 0) for bucket in Bucket if bucket is not Bucket.EXTRA_REMOTE),
                     sum(counts.get((type, bucket), 0) for bucket in Bucket if bucket not in NOT_THERE),
                     **{bucket.value: tuple(names.get((type, bucket), ())) for bucket in Bucket},
+                    damage=shows[type],
                 )
                 for type in BackupType
             }

@@ -437,7 +437,7 @@ def assemble(
         summarise=Summarise(catalog, visible),
         summarise_profile=SummariseProfile(catalog),
         summarise_types=SummariseTypes(catalog, visible),
-        verify=VerifyInventory(catalog, visible, SpillingSorter(scratch)),
+        verify=VerifyInventory(catalog, visible, SpillingSorter(scratch), checks=scrub_plan.table),
         check_readiness=CheckReadiness(store, catalog, check_schema),
         recover=RecoverInterrupted(store, catalog, sessions, is_alone=not is_shared),
         reap=ReapClaims(store, catalog),

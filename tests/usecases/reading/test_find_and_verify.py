@@ -109,6 +109,30 @@ def test_verify_covers_one_profile_or_all(memory: InMemory, archive: BackupArchi
     assert all.types[FULL].extra_remote == ("b.tar.gz",)
 
 
+@pytest.mark.parametrize("profile", [None, "document"])
+@pytest.mark.parametrize("kind", ["missing", "length", "digest", None])
+def test_verify_says_how_damage_shows_where_that_is_known(
+    memory: InMemory, archive: BackupArchive, profile: str | None, kind: str | None
+) -> None:
+    """Against one profile and against all, and never of what is whole."""
+    whole = memory.tarkeep.receive(offer("whole.tar.gz"), [CONTENT]).archive
+    if kind == "missing":
+        memory.store.remove(archive.id)
+    elif kind == "length":
+        memory.store.archives[archive.id].content = CONTENT[:-1]
+    elif kind == "digest":
+        memory.store.archives[archive.id].content = CONTENT[::-1]
+    memory.tarkeep.examiner.examine(archive)
+    if kind is None:  # found by an older version
+        memory.catalog.mark(archive.id, ArchiveState.DAMAGED)
+
+    mine = [entry(archive), entry(whole)]
+    report = SyncReport.of(memory.tarkeep.verify(mine, partial(_given, profile), principal=ANONYMOUS))
+
+    assert report.types[FULL].damaged == (archive.id.name,)
+    assert report.types[FULL].damage == ({} if kind is None else {archive.id.name: kind})
+
+
 def test_verify_without_a_profile_takes_the_profile_that_matches(memory: InMemory) -> None:
     """A name in several profiles counts once, and is synced if any of them has the client's bytes."""
     contents = {profile: make_targz({profile: b"x"}) for profile in ("a", "b", "c")}

@@ -58,12 +58,12 @@ class PushPlan:
     """
     The *known* results for archives that need not be sent, and those to send, in order.
 
-    *damaged* are archives to send that the server has a damaged copy of.
+    *damaged* are archives to send that the server has a damaged copy of, each with how that shows, None if unknown.
     """
 
     known: Mapping[LocalArchive, PushOutcome]
     to_send: tuple[LocalArchive, ...]
-    damaged: frozenset[LocalArchive]
+    damaged: Mapping[LocalArchive, str | None]
 
 
 @frozen
@@ -78,15 +78,21 @@ class PlanPush:
     def __call__(self, profile: str, archives: Sequence[LocalArchive]) -> PushPlan:
         """The known results for *archives*, and which ones to send."""
         digests = {archive: self.cache.get(archive) for archive in archives}
-        there = self._compare(profile, digests).places()
+        compared = self._compare(profile, digests)
+        there = compared.places()
         doubtful = [archive for archive in archives if _is_doubtful(there.get(_place(archive)), digests[archive])]
         if doubtful:
             digests |= {archive: self._digest(archive) for archive in doubtful}
-            there = self._compare(profile, digests).places()
+            compared = self._compare(profile, digests)
+            there = compared.places()
         fates = {archive: _FATES.get(there.get(_place(archive))) for archive in archives}
         known = {archive: fate for archive, fate in fates.items() if fate is not None}
         to_send = tuple(archive for archive in archives if archive not in known)
-        damaged = frozenset(archive for archive in to_send if there.get(_place(archive)) is Bucket.DAMAGED)
+        damaged = {
+            archive: compared.types[archive.type].damage.get(archive.name)
+            for archive in to_send
+            if there.get(_place(archive)) is Bucket.DAMAGED
+        }
         return PushPlan(known, to_send, damaged)
 
     def _digest(self, archive: LocalArchive) -> str | None:

@@ -18,9 +18,10 @@ from attrs import frozen
 
 from ...access.tokens import Principal
 from ...archives.inventory import Bucket, InventoryEntry, Judged, bucket_of, missing, once_each, pair, same_bytes
-from ...identity.archive_id import BackupType
+from ...identity.archive_id import ArchiveId, BackupType
 from ...ports.catalog import Catalog
 from ...ports.scratch import InventorySorter
+from ...ports.upkeep.scrubs import ScrubTable
 from ..access.visible import VisibleProfiles
 
 _by_name = attrgetter("name")
@@ -38,6 +39,8 @@ class VerifyInventory:
     visible: VisibleProfiles
     sorter: InventorySorter
     at_once: int = 5000
+    checks: ScrubTable | None = None
+    """Knows how damage showed."""
 
     def __call__(
         self,
@@ -69,11 +72,22 @@ class VerifyInventory:
     ) -> Iterator[Judged]:
         profiles = self._compared(profile, principal)
         if len(profiles) == 1:
-            yield from self._against_one(profiles[0], local)
+            for judged in self._against_one(profiles[0], local):
+                yield self._with_damage(judged, profiles)
             return
         everything = (entry for one in profiles for entry in self._inventory(one))
         with self.sorter.in_order(everything) as remote:
-            yield from pair(remote, local, partial(self._pruned, profiles))
+            for judged in pair(remote, local, partial(self._pruned, profiles)):
+                yield self._with_damage(judged, profiles)
+
+    def _with_damage(self, judged: Judged, profiles: Sequence[str]) -> Judged:
+        """*judged*, with what is known of how the damage of its archives shows, in whichever of *profiles* they are."""
+        if judged.bucket is not Bucket.DAMAGED or self.checks is None:
+            return judged
+        ids = [ArchiveId(profile, judged.type, name) for profile in profiles for name in judged.names]
+        checked = self.checks.checked(ids)
+        known = {id.name: one.fault.value for id in ids if (one := checked.get(id)) is not None and one.fault}
+        return judged._replace(damage=known)
 
     def _pruned(self, profiles: Sequence[str], type: BackupType, entries: Sequence[InventoryEntry]) -> set[str]:
         """The names of *entries*, of one type, whose bytes one of *profiles* had and removed."""

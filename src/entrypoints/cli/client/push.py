@@ -23,6 +23,7 @@ from ....domain.identity.naming import check_archive_name
 from ....domain.tarkeep_error import TarkeepError
 from ....domain.text.sizes import human_size
 from ...settings.client import ClientSettings, TypeWord
+from ..shared.damage import damage_told
 from ..shared.opening import opening, required_profile, retry_notice, tell_unusable
 from ..shared.transfers import Ended, Transfer, run
 from ..terminal.output import Output
@@ -86,7 +87,10 @@ def push(
 
 @frozen
 class Pushed:
-    """The outcome of one archive: the archive as *stored*, or the *error* that prevented it."""
+    """
+    The outcome of one archive: the archive as *stored*, or the *error* that prevented it. *damage* is how that of the
+    copy that it replaced showed, None if unknown.
+    """
 
     type: BackupType
     name: str
@@ -94,6 +98,7 @@ class Pushed:
     fate: PushOutcome
     stored: BackupArchive | None = None
     error: TarkeepError | None = None
+    damage: str | None = None
 
 
 @frozen
@@ -124,7 +129,9 @@ class _Push:
         def send(archive: LocalArchive, progress: Progress, notice: Notice) -> Pushed:
             outcome = self._send(archive, progress, notice)
             is_repaired = outcome.fate is PushOutcome.SENT and archive in plan.damaged
-            return evolve(outcome, fate=PushOutcome.REPAIRED) if is_repaired else outcome
+            if not is_repaired:
+                return outcome
+            return evolve(outcome, fate=PushOutcome.REPAIRED, damage=plan.damaged[archive])
 
         ended = run(to_send, send, self._tell, self._output, self._settings)
         return self._summary(Ended([*known, *ended.outcomes], ended.unfinished), unusable)
@@ -165,7 +172,7 @@ class _Push:
             line = f"{label}: stored as {stored_name}"
         else:
             word = "repaired" if outcome.fate is PushOutcome.REPAIRED else "stored"
-            line = f"{label}: {word} ({human_size(size_bytes or 0)})"
+            line = f"{label}: {word} ({human_size(size_bytes or 0)}){damage_told(outcome.damage, was=True)}"
         if outcome.error is None or self._output.as_json:
             self._output.result(
                 line,
@@ -175,6 +182,7 @@ class _Push:
                 status=outcome.fate.value,
                 size=size_bytes,
                 error=str(outcome.error) if outcome.error else None,
+                **({"damage": outcome.damage} if outcome.fate is PushOutcome.REPAIRED else {}),
             )
 
     def _summary(self, ended: Ended[Pushed], unusable: Sequence[FolderUnusable] = ()) -> int:

@@ -11,6 +11,7 @@ from ....domain.client.ports.local_archives import LocalArchive
 from ....domain.client.status import Safety, compared_stock
 from ....domain.errors.archives import ProfileNotFound
 from ...settings.client import ClientSettings
+from ..shared.damage import damage_told
 from ..shared.opening import local_digests, opening, optional_profile, retry_notice, tell_unusable
 from ..shared.options import Null
 from ..terminal.exits import DIFFERENT, OK, PARTLY
@@ -92,7 +93,9 @@ def verify(
         for bucket, label in _BUCKETS.items():
             for name in getattr(part, bucket):
                 if bucket != "synced" or report or settings.json:
-                    output.result(f"{label:16} {type.value}/{name}", status=bucket, type=type.value, name=name)
+                    shows = {"damage": part.damage.get(name)} if bucket == "damaged" else {}
+                    text = f"{label:16} {type.value}/{name}{damage_told(shows.get('damage'))}"
+                    output.result(text, status=bucket, type=type.value, name=name, **shows)
         safe = safe and not (part.missing_remote or part.differing or part.unverified or part.damaged)
     counts = {bucket: sum(len(getattr(part, bucket)) for part in compared.types.values()) for bucket in _BUCKETS}
     words = (

@@ -7,7 +7,7 @@ written to scratch files, as the JSON they will be, and joined at the end; memor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from itertools import chain
 
@@ -25,13 +25,13 @@ _json = msgspec.json.encode
 
 @define
 class _List:
-    """The elements of a JSON list of texts."""
+    """The elements of a JSON list of texts, or the members of an object of texts."""
 
     file: ScratchFile
     count: int = 0
 
-    def add(self, texts: list[str]) -> None:
-        """Append *texts*."""
+    def add(self, texts: list[str] | Mapping[str, str]) -> None:
+        """Append *texts*; always a list, or always members."""
         if texts:
             encoded = memoryview(_json(texts))[1:-1]
             self.file.append(b"," + encoded if self.count else encoded)
@@ -40,14 +40,19 @@ class _List:
 
 @define
 class JudgedNames:
-    """All compared names, by type and bucket, and on request a sentence for each that is not in sync."""
+    """
+    All compared names, by type and bucket, how the damage of some shows, and on request a sentence for each that is not
+    in sync.
+    """
 
     lists: dict[tuple[BackupType, Bucket], _List]
+    damage: dict[BackupType, _List]
     issues: dict[tuple[BackupType, Bucket], _List] = field(factory=dict)
 
     def take(self, judged: Iterable[Judged]) -> None:
-        for type, bucket, names in judged:
+        for type, bucket, names, damage in judged:
             self.lists[type, bucket].add(names)
+            self.damage[type].add(damage)
             if self.issues and bucket.issue:
                 begin = f"{bucket.issue}: {type.value}/"
                 self.issues[type, bucket].add([begin + name for name in names])
@@ -75,7 +80,10 @@ def written(
     """*answer*, one of those below, for *judged*. The caller leaves its context."""
     places = [(type, bucket) for type in BackupType for bucket in Bucket]
     with ExitStack() as held:
-        names = JudgedNames({place: _List(held.enter_context(scratch.file())) for place in places})
+        names = JudgedNames(
+            {place: _List(held.enter_context(scratch.file())) for place in places},
+            {type: _List(held.enter_context(scratch.file())) for type in BackupType},
+        )
         if with_issues:
             names.issues = {place: _List(held.enter_context(scratch.file())) for place in places}
         names.take(judged)
@@ -125,6 +133,10 @@ def _buckets(names: JudgedNames, type: BackupType) -> Iterator[bytes]:
         yield b',"%s":[' % bucket.value.encode()
         yield from _joined([names.lists[type, bucket]])
         yield b"]"
+    if names.damage[type].count:
+        yield b',"damage":{'
+        yield from _joined([names.damage[type]])
+        yield b"}"
     yield b"}"
 
 

@@ -27,7 +27,7 @@ def test_what_is_damaged_there_is_not_in_sync(machine: Machine, live: LiveServer
     verified = machine.run("verify", profile)
     assert verified.returncode == 13
     assert verified.stdout.splitlines() == [
-        "damaged there    FULL/damaged.tar.gz",
+        "damaged there    FULL/damaged.tar.gz; its file there has another length",
         f"{machine.url}: 1 synced, 1 damaged there",
     ]
     status = machine.run("status", profile)
@@ -35,7 +35,7 @@ def test_what_is_damaged_there_is_not_in_sync(machine: Machine, live: LiveServer
     assert "damaged there: FULL/damaged.tar.gz" in status.stdout
     assert machine.run("verify", profile, "--safe-to-delete").stdout.splitlines() == [str(whole)]
     lines = [json.loads(line) for line in machine.run("verify", profile, "--json").stdout.splitlines()]
-    assert {"status": "damaged", "type": "FULL", "name": "damaged.tar.gz"} in lines
+    assert {"status": "damaged", "type": "FULL", "name": "damaged.tar.gz", "damage": "length"} in lines
     assert (lines[-1]["synchronized"], lines[-1]["damaged"]) == (False, 1)
 
 
@@ -50,7 +50,9 @@ def test_push_sends_again_what_is_damaged_there(
 
     pushed = machine.run("push", profile, "--all")
     assert (pushed.returncode, pushed.stderr) == (0, "")
-    assert pushed.stdout.splitlines()[0].startswith("FULL/a.tar.gz: repaired (")
+    first = pushed.stdout.splitlines()[0]
+    assert first.startswith("FULL/a.tar.gz: repaired (")
+    assert first.endswith("); its file there had another length")
     assert ": 0 stored, 1 repaired, 0 stored already, 0 failed" in pushed.stdout
     assert stored(live, profile, "FULL", "a.tar.gz") == content
     again = machine.run("push", profile, "--all", "--json")
