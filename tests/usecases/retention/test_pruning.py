@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable
 from contextlib import closing, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from tarkeep.adapters.memory.catalog import MemoryCatalog
 from tarkeep.adapters.memory.held_archives import HeldArchive
 from tarkeep.adapters.memory.store import MemoryArchiveStore
 from tarkeep.adapters.memory.upkeep.ballast import MemoryBallast
+from tarkeep.adapters.sql.catalog import SqlCatalog
 from tarkeep.domain.access.tokens import ANONYMOUS
 from tarkeep.domain.archives import sidecar
 from tarkeep.domain.archives.archive import ArchiveState, Offer
@@ -49,6 +50,7 @@ from tarkeep.domain.retention.marks import Hold
 from tarkeep.domain.usecases.linking.profile_links import ProfileLinks
 from tarkeep.domain.usecases.receiving.outcome import ReceiveOutcome
 from tarkeep.domain.usecases.retention.trash import note_of
+from tarkeep.domain.watching.arrived import ArrivedOnDay
 from tests.support.archives import make_targz
 from tests.support.assembled import Crash, Fuse, assembled
 from tests.support.clocks import FixedClock, SequenceIds
@@ -962,3 +964,36 @@ def test_what_a_killed_purge_had_removed_is_in_the_evidence_after_the_next_one(n
 
     assert _removed_by_lines(nights, EvidenceKind.PURGED) == old
     assert _removed_by_lines(nights, EvidenceKind.PRUNED) == old
+
+
+@pytest.mark.parametrize("way", ["start", "rebuild"])
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+def test_a_lost_catalog_knows_again_on_which_days_pruned_archives_came(tmp_path: Path, kind: str, way: str) -> None:
+    """By the notes, which outlive the bytes: a calendar of the last year shows no day as missed that was not."""
+
+    def empty_catalog(name: str) -> MemoryCatalog | SqlCatalog:
+        return MemoryCatalog() if kind == "memory" else SqlCatalog.open(f"sqlite:///{tmp_path / name}")
+
+    def days_of(catalog: MemoryCatalog | SqlCatalog) -> list[ArrivedOnDay]:
+        return catalog.arrived.days(date(2020, 1, 1), date(2040, 1, 1), profile="laptop")
+
+    first, second = empty_catalog("first"), empty_catalog("second")
+    with closing(first), closing(second):
+        nights = Nights(tmp_path, MemoryArchiveStore(), first)
+        nights.chain(4)
+        nights.chain(5)
+        nights.prune()
+        nights.clock.advance(timedelta(days=8))
+        assert len(nights.tarkeep.purge_trash().purged) == 4
+        nights.chain(4)
+        nights.prune()
+        before = days_of(first)
+        assert sum(day.archives for day in before) == 13
+
+        nights.catalog = second
+        if way == "start":
+            nights.restart()
+        else:
+            assembled(nights.store, second, nights.clock, rules=nights.rules).rebuild()
+
+        assert days_of(second) == before
