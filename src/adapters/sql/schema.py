@@ -32,7 +32,7 @@ from sqlalchemy import (
 
 from ...domain.errors.settings import FormatUnknown
 
-HEAD = "0028"
+HEAD = "0029"
 """The newest revision among the migrations."""
 
 OLDEST_READER = "0028"
@@ -393,6 +393,20 @@ token_uses = Table(
     Column("used_us", BigInteger, nullable=False),
 )
 """When each token was last used, to the minute."""
+
+uploads = Table(
+    "uploads",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("created_us", BigInteger, nullable=False),
+    Column("is_open", Boolean, nullable=False),
+    Column("told", Text, nullable=False),  # JSON, see `upload_record`
+)
+"""Resumable uploads, if several servers may go on with them. `FORGET_EVERYTHING` leaves them, too."""
+
+OPEN_UPLOAD = text("is_open")
+
+Index("uploads_open", uploads.c.created_us, sqlite_where=OPEN_UPLOAD, postgresql_where=OPEN_UPLOAD)
 
 leases = Table(
     "leases",

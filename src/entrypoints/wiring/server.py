@@ -30,7 +30,6 @@ from ...adapters.process.clock_and_ids import RandomIds, SystemClock
 from ...adapters.process.hashing import HashlibHasher
 from ...adapters.process.name_locks import ProcessNameLocks
 from ...adapters.process.upkeep.renewed_leases import RenewedLeases
-from ...adapters.process.upload_locks import ProcessUploadLocks
 from ...adapters.records.record_files import FilesystemMemberRecords
 from ...adapters.sql.catalog import SqlCatalog
 from ...adapters.targz.gzip_writer import gzipped
@@ -53,6 +52,7 @@ from ..settings.server import StorageSettings
 from ..starting import starting
 from .beside.kept import is_memory, kept_beside, shown
 from .beside.rules import RulesInUse, RuleSource
+from .beside.uploads import kept_uploads
 from .buckets import bucket_address
 from .jobs import copy_plan, drill_plan, job_plan, scrub_plan, zone_of
 from .notices import AlertingNotices, NoticeWiring, channels_of, heartbeat_of, notice_settings
@@ -93,6 +93,7 @@ def open_tarkeep(settings: StorageSettings) -> Iterator[Tarkeep]:
         looking = _inspector(settings, budget)
         rules = RulesInUse(RuleSource(settings, beside.rules))
         rules.load()
+        uploads = opened.enter_context(kept_uploads(settings, kept.sessions, leases))
 
         def reload_notices() -> int:
             return _load_notices(notices, settings, clock)
@@ -109,8 +110,8 @@ def open_tarkeep(settings: StorageSettings) -> Iterator[Tarkeep]:
             ids=ids,
             names=ProcessNameLocks(),
             max_bytes=settings.max_upload_bytes,
-            sessions=kept.sessions,
-            upload_locks=ProcessUploadLocks(),
+            sessions=uploads.sessions,
+            upload_locks=uploads.locks,
             unpacker=unpacker,
             pack=gzipped,
             same_name=SameName(settings.same_name),
@@ -119,6 +120,7 @@ def open_tarkeep(settings: StorageSettings) -> Iterator[Tarkeep]:
                 settings.max_open_uploads,
                 settings.max_open_uploads_per_client,
                 settings.max_open_uploads_per_token,
+                uploads.may_move,
             ),
             rules=rules,
             reserve=Reserve(settings.reserve_bytes),

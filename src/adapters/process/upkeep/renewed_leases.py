@@ -19,7 +19,11 @@ from ....domain.ports.upkeep.leases import HeldLease, LeaseTable
 from ....domain.tarkeep_error import TarkeepError
 
 TTL = timedelta(seconds=15)
-EVERY = timedelta(seconds=5)
+EVERY = timedelta(seconds=2.5)
+
+
+def _nothing() -> None:
+    """For holders that look at `HeldLease.is_wanted` themselves."""
 
 
 @define(eq=False)
@@ -27,6 +31,7 @@ class _Held:
     fence: int
     believed_until: float
     ticks: Callable[[], float]
+    when_wanted: Callable[[], None]
     was_taken: bool = False
     is_wanted: bool = False
 
@@ -57,7 +62,7 @@ class RenewedLeases:
     _thread: threading.Thread | None = field(default=None, init=False)
 
     @contextmanager
-    def take(self, name: str) -> Iterator[HeldLease | None]:
+    def take(self, name: str, when_wanted: Callable[[], None] = _nothing) -> Iterator[HeldLease | None]:
         with self._lock:
             if name in self._asked:  # the table tells threads of one process apart by nothing
                 is_free = False
@@ -73,7 +78,7 @@ class RenewedLeases:
             if fence is None:
                 yield None
                 return
-            held = _Held(fence, since + self.ttl.total_seconds(), self.ticks)
+            held = _Held(fence, since + self.ttl.total_seconds(), self.ticks, when_wanted)
             with self._lock:
                 self._held[name] = held
                 self._renew_from_now_on()
@@ -106,6 +111,8 @@ class RenewedLeases:
             elif not held.is_lost:
                 held.is_wanted = one.is_wanted
                 held.believed_until = since + self.ttl.total_seconds()
+                if one.is_wanted:
+                    held.when_wanted()
 
     def close(self) -> None:
         """End the thread. What is still held ends by itself."""

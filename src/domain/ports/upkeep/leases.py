@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Protocol
@@ -61,9 +61,11 @@ class HeldLease(Protocol):
 class Leases(Protocol):
     """The leases of this process, which are renewed while they are held."""
 
-    def take(self, name: str) -> AbstractContextManager[HeldLease | None]:
+    def take(self, name: str, when_wanted: Callable[[], None] = ...) -> AbstractContextManager[HeldLease | None]:
         """
         Hold the lease *name* alone while in the context, of all threads of all processes; None if somebody else does.
+
+        *when_wanted* is called, from another thread and perhaps several times, after somebody else asked for it.
 
         Raises:
             BackendUnavailable: the table cannot be reached.
