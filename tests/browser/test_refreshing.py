@@ -15,6 +15,7 @@ from tests.browser.conftest import Reading
 from tests.browser.filled import Site, empty_site
 from tests.browser.reader import Reader
 from tests.support.archives import make_targz
+from tests.support.server import live_server
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Request
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 TURN = "00:31"
 """A little longer than a page waits before it asks again."""
 _MOST_TURNS = 30
+_HIDE = """(hidden) => {
+    Object.defineProperty(document, "hidden", {configurable: true, get: () => hidden});
+    document.dispatchEvent(new Event("visibilitychange"));
+}"""
 _FOCUSED = "document.activeElement.textContent"
 
 
@@ -103,6 +108,54 @@ def test_nothing_is_sent_while_nothing_has_changed(site: Site, come_in: Reading,
 
         assert set(answers) <= {200, 204}
         assert reader.page.get_by_text("web-1").first.is_visible()
+        reader.check()
+
+
+def test_nothing_is_asked_while_nobody_looks(site: Site, come_in: Reading) -> None:
+    """And at once when somebody looks again."""
+    with come_in(site) as reader:
+        reader.page.clock.install()
+        reader.open("/ui/")
+        let_time_pass(reader)
+        asked: list[str] = []
+        reader.page.on("request", lambda request: asked.append(request.url))
+        reader.page.evaluate(_HIDE, True)
+        send(site, "web-2")
+        for _ in range(5):
+            reader.page.clock.fast_forward(TURN)
+        reader.page.evaluate("fetch('/ui/login')")  # whatever was asked before that is known by then
+        assert [url for url in asked if "seen=" in url] == []
+
+        with reader.page.expect_response(lambda answer: is_poll(answer.request)):
+            reader.page.evaluate(_HIDE, False)
+        assert reader.sees("web-2")
+        reader.check()
+
+
+def test_a_page_outlives_the_server(site: Site, come_in: Reading) -> None:
+    """What it shows is grey while nothing answers, and goes on when the server is there again."""
+    with come_in(site) as reader:
+        reader.page.clock.install()
+        reader.open("/ui/")
+        let_time_pass(reader)
+        _, port = site.server.host_and_port
+        assert site.server.stop() == 0
+        for _ in range(11):  # more than five minutes
+            with reader.page.expect_event("requestfailed", is_poll):
+                reader.page.clock.fast_forward(TURN)
+        reader.page.clock.fast_forward("00:06")
+        assert reader.sees("This page has had no answer from the server for more than five minutes")
+        assert reader.page.get_by_role("link", name="web-1", exact=True).is_visible()
+
+        with live_server(site.server.data, port=port) as again:
+            send(Site(again, site.tokens), "web-2")
+            let_time_pass(reader)
+            assert reader.sees("web-2")
+            reader.page.clock.fast_forward("00:06")
+            reader.page.get_by_text("This page has had no answer").wait_for(state="hidden")
+        # the browser and htmx say in the console that nobody answered
+        told = ("net::ERR_CONNECTION_REFUSED", "Failed to fetch", "htmx-request")
+        reader.wrong = [wrong for wrong in reader.wrong if not any(words in wrong for words in told)]
         reader.check()
 
 
