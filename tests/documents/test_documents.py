@@ -72,7 +72,8 @@ def test_the_http_interface(tmp_path: Path) -> None:
     rules = tmp_path / "profiles.toml"
     rules.write_text('[laptop.retention]\nkeep_last = 1\nminimum_age = "0d"\nminimum_points = 0\nminimum_fulls = 0\n')
     with live_server(tmp_path / "data", "--profiles", str(rules)) as server:
-        sandbox = Sandbox(home, {"http://127.0.0.1:5000": server.url, "uploads/ID": "uploads/$ID"})
+        here = {"http://127.0.0.1:5000": server.url, "uploads/ID": "uploads/$ID", "tarkeep-data/": "../data/"}
+        sandbox = Sandbox(home, here)
         prepare(
             sandbox,
             INCREMENTAL_DOCUMENTS

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import http.client
 import io
+import random
 import tarfile
 import time
 from collections.abc import Callable, Iterator
@@ -30,6 +31,7 @@ from tests.support.server import LiveServer, live_server
 
 FILES = {"notes.txt": b"what one server stored\n"}
 CONTENT = make_targz(FILES)
+LARGE = make_targz({"noise": random.Random(5).randbytes(20_000_000)})
 PLACE = "/api/v1/profiles/laptop/archives/FULL/"
 _PATIENCE_SECONDS = 60
 
@@ -97,15 +99,15 @@ def test_a_server_killed_in_the_middle_of_an_upload_leaves_nothing_half(site: Si
     host, port = site.first.host_and_port
     with closing(http.client.HTTPConnection(host, port, timeout=60)) as connection:
         connection.putrequest("PUT", PLACE + "a.tar.gz")
-        connection.putheader("Content-Length", str(len(CONTENT)))
+        connection.putheader("Content-Length", str(len(LARGE)))
         connection.endheaders()
-        connection.send(CONTENT[:-10])
+        connection.send(LARGE[:-10])
         wait_for(lambda: bool(list((site.first.data / "staging").iterdir())))
         site.first.kill()
 
     assert site.listed(site.second) == {}
     assert open_claims(site) == 0
-    assert sent(site.second, "a.tar.gz").status_code == 201
+    assert sent(site.second, "a.tar.gz", LARGE).status_code == 201
 
 
 def open_claims(site: Site) -> int:

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -106,7 +107,7 @@ def put(server: LiveServer, name: str) -> int:
 
 def test_rules_are_set_for_all_servers(tmp_path: Path, catalog: str) -> None:
     """Each judges by them within some seconds; a server whose own file has others does not start."""
-    environment = {"TARKEEP_CATALOG": catalog}
+    environment, names = {"TARKEEP_CATALOG": catalog}, count()
     rules = tmp_path / "rules.toml"
     rules.write_text("[laptop]\nmax_archives = 0\n")
     with live_server(tmp_path / "one", environment=environment) as one:
@@ -119,7 +120,8 @@ def test_rules_are_set_for_all_servers(tmp_path: Path, catalog: str) -> None:
             shown = tarkeep(tmp_path / "two", catalog, "rules", "show", "laptop").stdout
             assert '["laptop"] in the rules in the catalog' in shown
             for server in (one, two):
-                until(lambda server=server: put(server, "a") == 507)  # type: ignore[misc]
+                # a new name each time: what is stored already is a success
+                until(lambda server=server: put(server, str(next(names))) == 507)  # type: ignore[misc]
                 until(lambda server=server: "the rules were set anew" in server.log.read_text())  # type: ignore[misc]
     rules.write_text("[laptop]\nmax_archives = none\n")
     wrong = tarkeep(tmp_path / "one", catalog, "rules", "set", str(rules))

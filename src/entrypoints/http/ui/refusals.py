@@ -43,7 +43,7 @@ def is_page(path: str) -> bool:
 
 def no_page() -> Problem:
     """That no route has an address below that of the pages."""
-    return Problem(HTTPStatus.NOT_FOUND, "not-found", "there is no page at this address")
+    return Problem(404, "not-found", "there is no page at this address")
 
 
 def way_to_pages(scope: Scope) -> Response | None:

@@ -845,10 +845,10 @@ SCOPES: dict[str, list[str] | None] = {
 
 
 TRIED = SCOPES if os.environ.get("LOAD") == "full" else {name: SCOPES[name] for name in ("no token", "every scope")}
-UNGUESSABLE = {"applyPrunePlan", "approvePrunePlan", "undeleteArchive", "reportDrill", "showEvidence"}
+UNGUESSABLE = {"applyPrunePlan", "approvePrunePlan", "undeleteArchive", "reportDrill", "showEvidence", "replicate"}
 """
-These succeed only with the digest of a plan, for what is in the trash, for a drill that is under way, or for a month in
-which something was proven.
+These succeed only with the digest of a plan, for what is in the trash, for a drill that is under way, for a month in
+which something was proven, or through the socket in the data directory.
 """
 
 
