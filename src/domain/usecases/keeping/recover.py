@@ -52,7 +52,7 @@ class RecoverInterrupted:
         confirmed = dropped = 0
         while self.is_alone and self.catalog.open_claims():
             claims = self.catalog.take_over(_AT_ONCE, LEASE, whatever_lease=True)
-            settled = _settled(claims, self.store, self.catalog)
+            settled = _settled(claims, self.store, self.catalog, is_alone=True)
             confirmed, dropped = confirmed + settled.confirmed, dropped + settled.dropped
         # this process alone owns its staging, and receives nothing yet: all of it is abandoned, except uploads that a
         # client may continue
@@ -72,14 +72,15 @@ class ReapClaims:
     lease: timedelta = LEASE
 
     def __call__(self) -> RecoveryReport:
-        return _settled(self.catalog.take_over(_REAPED_AT_ONCE, self.lease), self.store, self.catalog)
+        taken = self.catalog.take_over(_REAPED_AT_ONCE, self.lease)
+        return _settled(taken, self.store, self.catalog, is_alone=False)
 
 
-def _settled(claims: Iterable[TakenClaim], store: ArchiveStore, catalog: Catalog) -> RecoveryReport:
+def _settled(claims: Iterable[TakenClaim], store: ArchiveStore, catalog: Catalog, *, is_alone: bool) -> RecoveryReport:
     confirmed = dropped = 0
     for claim in claims:
         try:
-            is_kept = settle_claim(claim, store, catalog)
+            is_kept = settle_claim(claim, store, catalog, is_alone=is_alone)
         except ClaimLost:  # so slow that somebody else settles it
             continue
         confirmed, dropped = confirmed + is_kept, dropped + (not is_kept)

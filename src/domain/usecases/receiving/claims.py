@@ -3,7 +3,8 @@ Claims on identities: taking one, holding it, and settling one that was left.
 
 A claim says that somebody is about to publish; whether he did is told by the store. So whoever settles a claim looks at
 the side-car under its identity, and removes nothing: a holder who was only slow may publish at any moment, and what he
-finds then decides. A server that is alone with its store knows that nobody is slow, and need not wait for leases.
+finds then decides. A server that is alone with its store knows that nobody is slow: it need not wait for leases, and
+removes a side-car whose archive never came.
 """
 
 from __future__ import annotations
@@ -29,11 +30,12 @@ _SHORTEST, _LONGEST = timedelta(seconds=0.1), timedelta(seconds=1)
 """How long to wait before a claim of somebody else is looked at again."""
 
 
-def settle_claim(claim: TakenClaim, store: ArchiveStore, catalog: Catalog) -> bool:
+def settle_claim(claim: TakenClaim, store: ArchiveStore, catalog: Catalog, *, is_alone: bool) -> bool:
     """
     Confirm *claim* if the archive that it describes is published, else release it. Returns whether it was confirmed.
 
-    An archive that is not whole is entered as damaged: sending it again repairs it.
+    An archive that is not whole is entered as damaged: sending it again repairs it. *is_alone*: nobody else uses the
+    store, so that what lies there without an archive is removed.
 
     Raises:
         ClaimLost: somebody else settles it.
@@ -43,6 +45,8 @@ def settle_claim(claim: TakenClaim, store: ArchiveStore, catalog: Catalog) -> bo
         stored = store.stat(archive.id)
     except ArchiveNotFound:
         stored = None
+    if stored is None and is_alone:
+        store.remove(archive.id)  # at most a side-car without its archive
     if stored is None or stored.sidecar != sidecar.encode(archive):
         catalog.release(archive.id, claim.token)
         return False
@@ -98,7 +102,7 @@ class HoldClaim:
         left = self.catalog.take_over(1, self.lease, id=id, whatever_lease=self.is_alone)
         for claim in left:
             with suppress(ClaimLost):
-                settle_claim(claim, self.store, self.catalog)
+                settle_claim(claim, self.store, self.catalog, is_alone=self.is_alone)
         return bool(left)
 
     def secured(self, held: HeldClaim, archive: BackupArchive) -> HeldClaim:

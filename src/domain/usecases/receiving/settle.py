@@ -270,7 +270,9 @@ class StoreArchive:
         except TarkeepError:
             # try once more, or give up; failing that, the open claim waits for the next receive or start
             try:
-                kept = settle_claim(TakenClaim(archive, claim.token), self.store, self.catalog)
+                kept = settle_claim(
+                    TakenClaim(archive, claim.token), self.store, self.catalog, is_alone=self.claims.is_alone
+                )
             except ClaimLost:
                 return self._enter_without_claim(archive)
             if not kept:
