@@ -24,6 +24,7 @@ from . import (
     memory,
     original,
     push,
+    scale_out,
     scrub,
     slow,
     startup,
@@ -55,5 +56,6 @@ BENCHES: Mapping[str, Callable[[Context], Table]] = {
     "scrub": scrub.run,
     "drill": drill.run,
     "chains": chains.run,
+    "scale-out": scale_out.run,
     "growth": growth.run,
 }
