@@ -1,10 +1,11 @@
 """
 The catalog in an SQL database: SQLite in a file, or PostgreSQL.
 
-Every writing method is one transaction that excludes other writers from its start, and keeps `totals` in step with
-the entries it changes. Short ones that wait at the same time share one, see `shared_transactions`. Every reading
-method is one SELECT, fetched completely before it returns: an unfinished one would keep a writer from committing in
-SQLite's rollback-journal mode. Statements are built once; differences between databases are in `engine`.
+Every writing method is one transaction that excludes other writers of the same profile from its start, see
+`exclusion`, and keeps `totals` in step with the entries it changes. Short ones that wait at the same time share one,
+see `shared_transactions`. Every reading method is one SELECT, fetched completely before it returns: an unfinished one
+would keep a writer from committing in SQLite's rollback-journal mode. Statements are built once; differences between
+databases are in `engine` and `exclusion`.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ from ...domain.ports.catalog import ArchivePage, InventoryPage, ListedPage
 from ...domain.retention.arrival import Arrival
 from ...domain.scrubbing.findings import Fault
 from .agreed.upgrading import prepare
-from .counts import SqlCounts
-from .engine import Writer, connect, excluding, read, translated, use_log
+from .counts import add_to_totals
+from .engine import Writer, connect, read, translated, use_log
 from .entry import entry_of
 from .inventories import SqlInventories
 from .links.changes import LinkChanges, change_of, change_of_row
@@ -47,6 +48,7 @@ from .queries import (
     NAMED,
     NAMED_IN,
     PROFILES_SINCE,
+    SUMS,
     SUMS_IN,
     TOLD,
     TOTALS,
@@ -59,8 +61,9 @@ from .queries import (
 from .removals import SqlRemovals
 from .rows import TYPES, Values, archive_of, as_written, identity, may_exist, time_of, values_of
 from .schema import EVERYBODY, archives
-from .shared.again import until_answered
+from .shared.again import despite_deadlocks, until_answered
 from .shared.claims import SqlClaims, claiming
+from .shared.exclusion import excluding, joins, sharing
 from .shared.lease_rows import SqlLeaseTable
 from .shared_transactions import SharedTransactions
 from .statements import Statements, Transaction
@@ -95,9 +98,9 @@ class SqlCatalog(SqlClaims, SqlLinks, SqlRemovals):
 
     def __init__(self, engine: Engine, busy_seconds: float) -> None:
         self._engine = engine
-        self._exclude_others = excluding(engine.dialect.name, busy_seconds)
-        self._writer = Writer(engine, self._exclude_others)
-        self._writers = SharedTransactions(self._transaction, busy_seconds)
+        self._busy_seconds = busy_seconds
+        self._writer = Writer(engine)
+        self._writers = SharedTransactions(self._transaction, busy_seconds, joins)
         self._closed = False
         self._inventories = SqlInventories(self._all)
         self._pages = SqlPages(self._all, engine.dialect.name)
@@ -110,7 +113,7 @@ class SqlCatalog(SqlClaims, SqlLinks, SqlRemovals):
         self.drills = SqlDrillTable(self._all, self._write)
         self.sessions = SqlSessionTable(self._all, self._write)
         self.used = SqlUsageTable(self._all, self._write, engine.dialect.name)
-        self._links, self._counts = LinkChanges(engine.dialect.name), SqlCounts(engine.dialect.name)
+        self._links = LinkChanges(engine.dialect.name)
         upsert = sqlite.insert if engine.dialect.name == "sqlite" else postgresql.insert
         # inline: the row's number is not needed
         self._enter_if_new = upsert(archives).on_conflict_do_nothing().inline()
@@ -164,9 +167,7 @@ class SqlCatalog(SqlClaims, SqlLinks, SqlRemovals):
             return False
         found: dict[tuple[str, str], tuple[int, int]] = {}
         for profile, type, count, size_bytes in self._all(COUNTED, {}):
-            for whose in (profile, EVERYBODY):
-                before = found.get((whose, type), (0, 0))
-                found[whose, type] = before[0] + count, before[1] + int(size_bytes)
+            found[profile, type] = count, int(size_bytes)
         told = {(profile, type): sums for profile, type, *sums in self._all(TOLD, {})}
         return found == {at: (count, int(size_bytes)) for at, (count, size_bytes) in told.items()}
 
@@ -238,8 +239,10 @@ class SqlCatalog(SqlClaims, SqlLinks, SqlRemovals):
             ]
 
     def sums(self, profiles: Collection[str] | None = None) -> dict[BackupType, Sums]:
-        wanted = frozenset((EVERYBODY,) if profiles is None else profiles)
-        ((*found,),) = self._all(SUMS_IN, {"profiles": in_order(wanted)})
+        if profiles is None:
+            ((*found,),) = self._all(SUMS, {})
+        else:
+            ((*found,),) = self._all(SUMS_IN, {"profiles": in_order(frozenset(profiles))})
         return {
             type: Sums(int(archives or 0), int(size_bytes or 0))
             for type, archives, size_bytes in zip(BackupType, found[::2], found[1::2], strict=True)
@@ -255,7 +258,7 @@ class SqlCatalog(SqlClaims, SqlLinks, SqlRemovals):
             if fault is not None:
                 self.scrubs.note_fault(transaction, was, fault)
 
-        self._write(enter)
+        self._write(enter, id.profile)
 
     def _set_state(self, transaction: Transaction, id: ArchiveId, state: ArchiveState) -> BackupArchive:
         seq, was = entry_of(transaction, id)
@@ -267,7 +270,7 @@ class SqlCatalog(SqlClaims, SqlLinks, SqlRemovals):
         self._links.changed(transaction, change_of(seq, evolve(was, state=state)))
         change = (state is not ArchiveState.TRASHED) - (was.state is not ArchiveState.TRASHED)
         if change:
-            self._counts.count(transaction, id.profile, id.type.value, change, change * was.size_bytes)
+            add_to_totals(transaction, id.profile, id.type.value, change, change * was.size_bytes)
         return was
 
     def note_snapshot(self, id: ArchiveId, sha256: str | None) -> None:
@@ -283,7 +286,7 @@ class SqlCatalog(SqlClaims, SqlLinks, SqlRemovals):
                 noted = evolve(was, lineage=evolve(was.lineage, snapshot_after=sha256))
                 self._links.changed(transaction, change_of(seq, noted, was))
 
-        self._write(enter)
+        self._write(enter, id.profile)
 
     def names_without_snapshot(self, profile: str, type: BackupType) -> set[str]:
         if not may_exist(profile):
@@ -295,16 +298,17 @@ class SqlCatalog(SqlClaims, SqlLinks, SqlRemovals):
         self._writer.close()
         self._engine.dispose()
 
-    def _write(self, work: Callable[[Transaction], _Result]) -> _Result:
+    def _write(self, work: Callable[[Transaction], _Result], of: str = EVERYBODY) -> _Result:
+        """The result of *work*, which changes something of the profile *of*, or of none, durably committed."""
         self._check_open()
         with translated(self._engine):
-            return self._writers.together(work)
+            return despite_deadlocks(lambda: self._writers.together(work, of))
 
-    def _write_surely(self, work: Callable[[Transaction], _Result]) -> _Result:
+    def _write_surely(self, work: Callable[[Transaction], _Result], of: str) -> _Result:
         """Likewise for *work* that knows its own effect by a token: done again if the database may have ended it."""
         if self._engine.dialect.name == "sqlite":  # nothing can be lost between it and its file
-            return self._write(work)
-        return until_answered(lambda: self._write(work))
+            return self._write(work, of)
+        return until_answered(lambda: self._write(work, of))
 
     @contextmanager
     def _writing_alone(self) -> Iterator[Transaction]:
@@ -313,9 +317,11 @@ class SqlCatalog(SqlClaims, SqlLinks, SqlRemovals):
             yield transaction
 
     @contextmanager
-    def _transaction(self) -> Iterator[Transaction]:
-        with self._writer.transaction() as connection:
-            yield Transaction(connection, self._statements)
+    def _transaction(self, of: str | None) -> Iterator[Transaction]:
+        dialect, patience = self._engine.dialect.name, self._busy_seconds
+        begin = excluding(dialect, patience) if of is None else sharing(dialect, patience, of)
+        with self._writer.transaction(begin) as connection:
+            yield Transaction(connection, self._statements, set() if of is None else {of})
 
     def _all(self, statement: Executable, values: Values) -> _Rows:
         self._check_open()
@@ -328,7 +334,7 @@ class SqlCatalog(SqlClaims, SqlLinks, SqlRemovals):
 
     def _enter(self, transaction: Transaction, rows: Iterator[Values], *, is_arrival: bool) -> int:
         new = 0
-        # New rows are those numbered above all earlier ones: this is the only writer.
+        # New rows are those numbered above all earlier ones: this is the only writer of the catalog.
         ((last,),) = transaction.rows(LAST_SEQ, {})
         while some := list(islice(rows, _AT_ONCE)):
             transaction.run_each(self._enter_if_new, some)
@@ -340,10 +346,10 @@ class SqlCatalog(SqlClaims, SqlLinks, SqlRemovals):
                 came.append((profile, type, size_bytes, row[_RECEIVED_US]))
                 changes.append(change_of_row(seq, profile, type, state, *row))
                 if state != ArchiveState.TRASHED.value:
-                    count, total = sums.get((profile, type), (0, 0))
-                    sums[profile, type] = count + 1, total + size_bytes
+                    archives, total = sums.get((profile, type), (0, 0))
+                    sums[profile, type] = archives + 1, total + size_bytes
             self._links.came(transaction, changes)
             self.arrived.came(transaction, came if is_arrival else ())
-            for (profile, type), (count, total) in sorted(sums.items()):
-                self._counts.count(transaction, profile, type, count, total)
+            for (profile, type), (archives, total) in sorted(sums.items()):
+                add_to_totals(transaction, profile, type, archives, total)
         return new

@@ -2,37 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
+from sqlalchemy import bindparam, update
 
-from attrs import define, field
-from sqlalchemy.dialects import postgresql, sqlite
-
-from .rows import Values
-from .schema import EVERYBODY, totals
+from .schema import totals
+from .shared.exclusion import alone_with_new_totals
 from .statements import Transaction
 
 
-@define(eq=False)
-class SqlCounts:
-    """The table `totals`, of profiles and of everybody."""
+def add_to_totals(transaction: Transaction, profile: str, type: str, archives: int, size_bytes: int) -> None:
+    """Add *archives* with *size_bytes* altogether to the sums of *profile*; both may be negative."""
+    if not transaction.run(_ADD, {"of_profile": profile, "of_type": type, "more": archives, "more_bytes": size_bytes}):
+        alone_with_new_totals(transaction)
+        transaction.run(_FIRST, {"profile": profile, "type": type, "archives": archives, "size_bytes": size_bytes})
 
-    _dialect: str
-    _add: Any = field(init=False)
 
-    def __attrs_post_init__(self) -> None:
-        counted = (sqlite.insert if self._dialect == "sqlite" else postgresql.insert)(totals).inline()
-        self._add = counted.on_conflict_do_update(
-            index_elements=[totals.c.profile, totals.c.type],
-            set_={
-                totals.c.archives: totals.c.archives + counted.excluded.archives,
-                totals.c.size_bytes: totals.c.size_bytes + counted.excluded.size_bytes,
-            },
-        )
-
-    def count(self, transaction: Transaction, profile: str, type: str, count: int, size_bytes: int) -> None:
-        """Add *count* archives with *size_bytes* altogether; both may be negative."""
-        rows: list[Values] = [
-            {"profile": whose, "type": type, "archives": count, "size_bytes": size_bytes}
-            for whose in (profile, EVERYBODY)
-        ]
-        transaction.run_each(self._add, rows)
+_t = totals.c
+_ADD = (
+    update(totals)
+    .where(_t.profile == bindparam("of_profile"), _t.type == bindparam("of_type"))
+    .values(
+        archives=_t.archives + bindparam("more", type_=_t.archives.type),
+        size_bytes=_t.size_bytes + bindparam("more_bytes", type_=_t.size_bytes.type),
+    )
+)
+_FIRST = totals.insert().inline()

@@ -1,10 +1,8 @@
 """
-What differs between databases: connecting, excluding other writers, and what their errors mean.
+What differs between databases: connecting, and what their errors mean. `exclusion` has how writers exclude each other.
 
-Code for one database only is in this file. A transaction that writes starts with the statement of `excluding`, so that
-there is one writer at a time in any database: what it read stays true until it commits. A connection is in no
-transaction otherwise. Nothing belongs to a session of PostgreSQL, neither settings nor prepared statements nor locks:
-a pooler such as pgbouncer may give each transaction another one.
+Nothing belongs to a session of PostgreSQL, neither settings nor prepared statements nor locks: a pooler such as
+pgbouncer may give each transaction another one. A connection is in no transaction but for that of a writer.
 """
 
 from __future__ import annotations
@@ -51,7 +49,6 @@ else:
 __all__ = [
     "Writer",
     "connect",
-    "excluding",
     "has",
     "is_one_of",
     "is_one_of_identities",
@@ -185,18 +182,6 @@ def connect(url: str, busy_seconds: float) -> Engine:
     raise InvalidSetting("catalog", "must start with sqlite:/// or postgresql://")
 
 
-def excluding(dialect: str, busy_seconds: float, lock: int = 8386654245126367598) -> str:
-    """
-    The statement that begins a transaction without other writers, having waited for them *busy_seconds* at most.
-
-    Those are the ones that give the same *lock*, in SQLite all.
-    """
-    if dialect == "sqlite":  # which waits as its connection says
-        return "BEGIN IMMEDIATE"  # one that reads first and then writes cannot wait for the lock, it fails at once
-    timeout = f"SET LOCAL lock_timeout = {max(round(busy_seconds * 1000), 1)}"
-    return f"BEGIN; {timeout}; SELECT pg_advisory_xact_lock({lock})"
-
-
 def safe_journal_mode(version: tuple[int, int, int]) -> str:
     """
     The journal mode in which SQLite *version* loses and corrupts nothing.
@@ -223,21 +208,16 @@ def use_log(engine: Engine) -> None:
 
 @define(eq=False)
 class Writer:
-    """
-    The connection for writing, taken from the pool of *engine* once and kept; for one thread at a time.
-
-    *begin* is the statement of `excluding`.
-    """
+    """The connection for writing, taken from the pool of *engine* once and kept; for one thread at a time."""
 
     _engine: Engine
-    _begin: str
     _pooled: PoolProxiedConnection | None = field(default=None, init=False)
 
     @contextmanager
-    def transaction(self) -> Iterator[DBAPIConnection]:
-        """A driver connection in a transaction that excludes other writers; an error rolls it back."""
+    def transaction(self, begin: str) -> Iterator[DBAPIConnection]:
+        """A driver connection in a transaction that the statement *begin* began; an error rolls it back."""
         try:
-            connection = self._begun()
+            connection = self._begun(begin)
             yield connection
             connection.commit()
         except BaseException as error:
@@ -246,11 +226,11 @@ class Writer:
             self.close()
             raise
 
-    def _begun(self) -> DBAPIConnection:
+    def _begun(self, begin: str) -> DBAPIConnection:
         """The connection in a new transaction; another one if the database has ended it since the last."""
         if self._pooled is not None:
             try:
-                return self._begin_on(self._pooled)
+                return self._begin_on(self._pooled, begin)
             except self._engine.dialect.loaded_dbapi.Error as error:
                 if not _was_lost(self._engine, self._pooled, error):
                     raise
@@ -258,11 +238,12 @@ class Writer:
                 self.close()
                 self._engine.dispose()  # the others were ended, too
         self._pooled = self._engine.raw_connection()
-        return self._begin_on(self._pooled)
+        return self._begin_on(self._pooled, begin)
 
-    def _begin_on(self, pooled: PoolProxiedConnection) -> DBAPIConnection:
+    @staticmethod
+    def _begin_on(pooled: PoolProxiedConnection, begin: str) -> DBAPIConnection:
         connection: DBAPIConnection = pooled.driver_connection  # type: ignore[assignment]  # it is open
-        connection.cursor().execute(self._begin)
+        connection.cursor().execute(begin)
         return connection
 
     def close(self) -> None:

@@ -12,7 +12,6 @@ from ...domain.identity.archive_id import BackupType
 from .engine import is_one_of
 from .rows import ARCHIVE, Values
 from .schema import (
-    EVERYBODY,
     LISTED,
     archives,
     asked,
@@ -78,7 +77,7 @@ _newest_us = (
 
 TOTALS = (
     select(totals.c.profile, totals.c.type, totals.c.archives, totals.c.size_bytes, _newest_us)
-    .where(totals.c.archives > 0, totals.c.profile != literal(EVERYBODY))
+    .where(totals.c.archives > 0)
     .order_by(totals.c.profile, totals.c.type)
 )
 
@@ -103,19 +102,20 @@ TOTALS_IN = TOTALS.where(is_one_of(totals.c.profile, "profiles"))
 
 
 # Not grouped by type, which would require sorting the rows.
-SUMS_IN = select(
+SUMS = select(
     *(
         func.sum(column).filter(totals.c.type == literal(type.value))
         for type in BackupType
         for column in (totals.c.archives, totals.c.size_bytes)
     )
-).where(is_one_of(totals.c.profile, "profiles"))
+)
+
+
+SUMS_IN = SUMS.where(is_one_of(totals.c.profile, "profiles"))
 
 
 PROFILES_SINCE = (
-    select(totals.c.number, totals.c.profile)
-    .where(totals.c.number > bindparam("mark"), totals.c.profile != literal(EVERYBODY))
-    .order_by(totals.c.number)
+    select(totals.c.number, totals.c.profile).where(totals.c.number > bindparam("mark")).order_by(totals.c.number)
 )
 
 

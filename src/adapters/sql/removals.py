@@ -31,7 +31,7 @@ class SqlRemovals:
     def _all(self, statement: Query, values: Values) -> Rows:
         raise NotImplementedError
 
-    def _write(self, work: Callable[[Transaction], _Result]) -> _Result:
+    def _write(self, work: Callable[[Transaction], _Result], of: str) -> _Result:
         raise NotImplementedError
 
     def _set_state(self, transaction: Transaction, id: ArchiveId, state: ArchiveState) -> BackupArchive:
@@ -47,7 +47,7 @@ class SqlRemovals:
             self._set_state(transaction, id, ArchiveState.TRASHED)
             return version_of(transaction, id.profile)
 
-        return self._write(set_trashed)
+        return self._write(set_trashed, id.profile)
 
     def trashed(self) -> list[BackupArchive]:
         return [archive_of(row) for row in self._all(_TRASHED, {})]
@@ -67,7 +67,7 @@ class SqlRemovals:
             for statement in _FORGET:
                 transaction.run(statement, {"seq": seq})
 
-        self._write(remove)
+        self._write(remove, id.profile)
 
     def broken_since(self, profile: str) -> dict[ArchiveId, datetime]:
         rows = self._all(_BROKEN, {"profile": profile}) if may_exist(profile) else []
@@ -85,7 +85,7 @@ class SqlRemovals:
             transaction.run_each(_FOUND, [since | {"type": type, "name": name} for type, name in wanted - known])
 
         if self.broken_since(profile).keys() != set(ids):
-            self._write(note)
+            self._write(note, profile)
 
 
 _a, _b = archives.c, broken.c

@@ -32,10 +32,10 @@ from sqlalchemy import (
 
 from ...domain.errors.settings import FormatUnknown
 
-HEAD = "0029"
+HEAD = "0030"
 """The newest revision among the migrations."""
 
-OLDEST_READER = "0028"
+OLDEST_READER = "0030"
 """
 The oldest `HEAD` of a version that can use the tables as they are now.
 
@@ -365,6 +365,7 @@ sessions = Table(
     Column("begun_us", BigInteger, nullable=False),
     Column("used_us", BigInteger, nullable=False),
 )
+"""Sessions of browsers. `FORGET_EVERYTHING` leaves them, too."""
 
 used_days = Table(
     "used_days",
@@ -375,7 +376,7 @@ used_days = Table(
     Column("diff_bytes", BigInteger, nullable=False),
     Column("trash_bytes", BigInteger, nullable=False),
 )
-"""Sessions of browsers. `FORGET_EVERYTHING` leaves them, too."""
+"""How many bytes were used on each day. `FORGET_EVERYTHING` leaves it, too."""
 
 tokens = Table(
     "tokens",
@@ -498,11 +499,11 @@ totals = Table(
 """
 Sums over the listed entries, changed in the same transactions. A pair of profile and type that lost all keeps zeros.
 
-The rows of the profile `EVERYBODY` are the sums of each type over all profiles.
+There are none over all profiles: every writer would have to wait for the one before it.
 """
 
 EVERYBODY = ""
-"""Not a valid name of a profile."""
+"""For what is of no profile; not a valid name of one."""
 
 
 def upgrade(connection: Connection) -> None:

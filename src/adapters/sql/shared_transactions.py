@@ -6,6 +6,9 @@ all writers queued behind it, and those that arrive meanwhile: their works run i
 and each call returns when that is durable. Before the commit, other threads that are ready get to run
 (`let_others_come`), but it never waits for others to arrive: a lone writer commits at once, in its own thread.
 
+Each writer says what it changes, by a name. A work joins a transaction if it need not wait for another process that
+changes the same; else it is left to the next one.
+
 One writer's failure never affects another. If a work fails, the whole transaction is rolled back and each work runs
 again in a transaction of its own.
 """
@@ -13,7 +16,7 @@ again in a transaction of its own.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from threading import Lock
 from typing import Generic, TypeVar
@@ -30,16 +33,28 @@ AT_MOST = 100
 """Writers that share one transaction, at most: the first of them waits for all."""
 
 
+def _anything(_connection: object, _of: str) -> bool:
+    """For writers that all exclude each other."""
+    return True
+
+
 class SharedTransactions(Generic[Connection]):
     """
     A queue of writers, for any number of threads.
 
-    *begin* gives a transaction as a context: committed and durable when it is left, rolled back when it is left by an
-    error. *patience_seconds* is how long to wait for a turn.
+    *begin* gives a transaction as a context, for changes of what it is told, or, told None, of everything: committed
+    and durable when it is left, rolled back when it is left by an error. *joins* tells whether more may be changed in
+    it, without waiting. *patience_seconds* is how long to wait for a turn.
     """
 
-    def __init__(self, begin: Callable[[], AbstractContextManager[Connection]], patience_seconds: float) -> None:
+    def __init__(
+        self,
+        begin: Callable[[str | None], AbstractContextManager[Connection]],
+        patience_seconds: float,
+        joins: Callable[[Connection, str], bool] = _anything,
+    ) -> None:
         self._begin = begin
+        self._joins = joins
         self._patience_seconds = patience_seconds
         self._lock = Lock()
         self._waiting: deque[_Place[Connection]] = deque()
@@ -51,9 +66,9 @@ class SharedTransactions(Generic[Connection]):
         with self._lock:
             return len(self._waiting)
 
-    def together(self, work: Callable[[Connection], Result]) -> Result:
+    def together(self, work: Callable[[Connection], Result], of: str = "") -> Result:
         """
-        The result of *work*, durably committed.
+        The result of *work*, which changes something of *of*, durably committed.
 
         *work* may run in another thread, and a second time after its first run was rolled back.
 
@@ -66,7 +81,7 @@ class SharedTransactions(Generic[Connection]):
         def run(connection: Connection) -> None:
             results[:] = [work(connection)]
 
-        place = _Place(run)
+        place = _Place(run, of)
         if self._has_turn(place):
             self._lead(place)
         if place.error is not None:
@@ -76,14 +91,14 @@ class SharedTransactions(Generic[Connection]):
     @contextmanager
     def alone(self) -> Iterator[Connection]:
         """
-        A transaction of its own, for work that is long or runs the caller's code.
+        A transaction of its own for changes of everything, for work that is long or runs the caller's code.
 
         Raises:
             CatalogBusy: there was no turn in time.
         """
         self._has_turn(_Place(None))
         try:
-            with self._begin() as connection:
+            with self._begin(None) as connection:
                 yield connection
         finally:
             self._pass_on()
@@ -103,8 +118,9 @@ class SharedTransactions(Generic[Connection]):
             place.called.acquire()  # its transaction has begun: wait for the outcome
         return place.is_leading
 
-    def _pass_on(self) -> None:
+    def _pass_on(self, left_out: Sequence[_Place[Connection]] = ()) -> None:
         with self._lock:
+            self._waiting.extendleft(reversed(left_out))
             if self._waiting:
                 following = self._waiting.popleft()
                 following.is_leading = True
@@ -113,44 +129,55 @@ class SharedTransactions(Generic[Connection]):
                 self._is_taken = False
 
     def _lead(self, place: _Place[Connection]) -> None:
-        group = [place]
+        group, left_out = [place], list[_Place[Connection]]()
         try:
-            self._run(group, self._joining(group))
+            self._run(group, left_out)
         except BaseException:  # the thread is being ended; how far the transaction got is unknown
             for other in group[1:]:
                 other.error = other.error or BackendUnavailable("catalog")
             raise
         finally:
-            self._pass_on()
+            self._pass_on(left_out)
             for other in group[1:]:
                 other.called.release()
 
-    def _joining(self, group: list[_Place[Connection]]) -> Iterator[_Place[Connection]]:
-        """The places of *group*, and those that arrive during the work, as they join; at most `AT_MOST` in all."""
-        for number, place in enumerate(group, 1):  # the list grows meanwhile
-            yield place
-            if number == len(group):
-                let_others_come()
-            with self._lock:
-                while len(group) < AT_MOST and self._waiting and self._waiting[0].run is not None:
-                    group.append(self._waiting.popleft())
-
-    def _run(self, group: list[_Place[Connection]], coming: Iterable[_Place[Connection]]) -> None:
+    def _run(self, group: list[_Place[Connection]], left_out: list[_Place[Connection]]) -> None:
+        """Run the first of *group* and those that come meanwhile; they join it, or *left_out* if they would wait."""
         is_at_work = False
         try:
-            with self._begin() as connection:
+            with self._begin(group[0].of) as connection:
                 is_at_work = True
-                for place in coming:
-                    if place.run is not None:
-                        place.run(connection)
+                group[0].work_on(connection)
+                while (place := self._next(len(group) + len(left_out))) is not None:
+                    group.append(place)
+                    if self._joins(connection, place.of):
+                        place.work_on(connection)
+                    else:
+                        left_out.append(group.pop())
                 is_at_work = False
         except Exception as error:
             if is_at_work and len(group) > 1:
                 for place in group:
-                    self._run([place], [place])
+                    self._run_alone(place)
                 return
             for place in group:
                 place.error = error
+
+    def _run_alone(self, place: _Place[Connection]) -> None:
+        try:
+            with self._begin(place.of) as connection:
+                place.work_on(connection)
+        except Exception as error:
+            place.error = error
+
+    def _next(self, number: int) -> _Place[Connection] | None:
+        """Whoever waits first, after *number* others, unless it wants a transaction of its own; None if nobody does."""
+        if not self._waiting:
+            let_others_come()
+        with self._lock:
+            if number < AT_MOST and self._waiting and self._waiting[0].run is not None:
+                return self._waiting.popleft()
+        return None
 
 
 @define(eq=False)
@@ -162,6 +189,7 @@ class _Place(Generic[Connection]):
     """
 
     run: Callable[[Connection], None] | None
+    of: str = ""
     called: Lock = field(init=False)
     is_leading: bool = field(default=False, init=False)
     error: Exception | None = field(default=None, init=False)
@@ -171,3 +199,7 @@ class _Place(Generic[Connection]):
         lock = Lock()
         lock.acquire()
         return lock
+
+    def work_on(self, connection: Connection) -> None:
+        if self.run is not None:
+            self.run(connection)

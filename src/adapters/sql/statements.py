@@ -45,6 +45,8 @@ class Statements:
 
     def run_each(self, connection: DBAPIConnection, statement: Executable, rows: Sequence[Values]) -> DBAPICursor:
         """Run *statement*, which returns no rows, with each of *rows*, all with the same names; at least one."""
+        if len(rows) == 1:
+            return self.run(connection, statement, rows[0])
         prepared = self._of(statement, rows[0])
         cursor = connection.cursor()
         cursor.executemany(prepared.text, [prepared.arguments(row) for row in rows])
@@ -70,10 +72,16 @@ class Statements:
 
 @frozen
 class Transaction:
-    """A running transaction, on a connection of the driver."""
+    """A running transaction, on a connection of the driver. It *holds* the locks of some profiles, see `exclusion`."""
 
     _connection: DBAPIConnection
     _statements: Statements
+    holds: set[str] = field(factory=set)
+
+    @property
+    def dialect(self) -> str:
+        """What kind of database it is in."""
+        return self._statements.dialect.name
 
     def rows(self, statement: Executable, values: Values) -> Rows:
         """The rows that *statement* finds, or returns from its change."""

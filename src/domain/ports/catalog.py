@@ -249,7 +249,7 @@ class Catalog(KeptLinks, Removals, Protocol):
         """
         The sums of each type, over all profiles or over *profiles*.
 
-        Cost does not grow with the number of archives, nor, over all profiles, with the number of profiles.
+        Cost does not grow with the number of archives; it does, slowly, with that of the profiles.
         """
 
     def profiles_since(self, mark: int) -> tuple[list[str], int]:

@@ -169,9 +169,9 @@ def cutting(tables: SharedTables, log: SqlAuditLog, is_committed: bool) -> None:
     begin = rows._begin
 
     @contextmanager
-    def cut() -> Iterator[Transaction]:
+    def cut(of: str | None) -> Iterator[Transaction]:
         rows._begin = begin
-        with begin() as transaction:
+        with begin(of) as transaction:
             yield transaction
             if not is_committed:
                 end_others(tables)

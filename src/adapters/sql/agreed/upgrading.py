@@ -16,8 +16,9 @@ from sqlalchemy import Connection, Engine, inspect, select
 
 from ....domain.errors.capacity import BackendUnavailable
 from ....domain.errors.settings import CatalogOlder
-from ..engine import connect, excluding, translated
+from ..engine import connect, translated
 from ..schema import HEAD, compat, current_revision, upgrade
+from ..shared.exclusion import excluding
 from ..shared.tables import SharedTables
 
 _LOG = logging.getLogger("tarkeep.catalog")

@@ -74,7 +74,7 @@ class SqlLinks:
     def _all(self, statement: Query, values: Values) -> Rows:
         raise NotImplementedError
 
-    def _write(self, work: Callable[[Transaction], _Result]) -> _Result:
+    def _write(self, work: Callable[[Transaction], _Result], of: str) -> _Result:
         raise NotImplementedError
 
     def link_state(self, profile: str) -> LinkState:
@@ -102,7 +102,7 @@ class SqlLinks:
             forget_all(transaction, profile)
             transaction.run(_SET_RULES, {"of_profile": profile, "rules": rules})
 
-        self._write(forget)
+        self._write(forget, profile)
 
     def keep_links(self, profile: str, version: int, rules: str, new_links: Sequence[NewLink]) -> None:
         def keep(transaction: Transaction) -> None:
@@ -124,7 +124,7 @@ class SqlLinks:
             self._catch_up(transaction, profile, version)
             transaction.run(_SET_RULES, {"of_profile": profile, "rules": rules})
 
-        self._write(keep)
+        self._write(keep, profile)
 
     def keep_standings(self, profile: str, version: int, standings: Mapping[ArchiveId, Standing]) -> None:
         def keep(transaction: Transaction) -> None:
@@ -142,7 +142,7 @@ class SqlLinks:
             transaction.run_each(_KEEP_STANDING, values)
             self._catch_up(transaction, profile, version)
 
-        self._write(keep)
+        self._write(keep, profile)
 
     def _catch_up(self, transaction: Transaction, profile: str, version: int) -> None:
         """Apply the changes since *version* to the links just stored."""

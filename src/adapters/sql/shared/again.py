@@ -16,6 +16,8 @@ from ....domain.errors.capacity import BackendUnavailable
 _Result = TypeVar("_Result")
 
 _SECONDS = 5.0
+_TRIES = 5
+_IN_FAVOUR_OF_ANOTHER = ("40001", "40P01")
 _PAUSES = (0.01, 0.05, 0.1, 0.2, 0.4)
 """Seconds between two tries; the last one again and again."""
 
@@ -37,3 +39,18 @@ def until_answered(work: Callable[[], _Result]) -> _Result:
                 raise
         tries += 1
         time.sleep(pause)
+
+
+def despite_deadlocks(work: Callable[[], _Result]) -> _Result:
+    """
+    The result of *work*, which is done again if the database ended it in favour of another: that had no effect.
+
+    Writers of different profiles change some rows in different orders, such as what is noted of scrubs.
+    """
+    for _ in range(_TRIES - 1):
+        try:
+            return work()
+        except Exception as error:
+            if getattr(error, "sqlstate", None) not in _IN_FAVOUR_OF_ANOTHER:
+                raise
+    return work()

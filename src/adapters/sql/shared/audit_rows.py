@@ -37,7 +37,8 @@ from ..rows import Query, Values
 from ..schema import audit
 from .chained_rows import ChainedRows, ChainEnd
 from .containing import contains
-from .tables import Exclusion, SharedTables
+from .exclusion import Exclusion
+from .tables import SharedTables
 
 _CHECKED_AT_ONCE = 2000
 _READ_AT_ONCE = 250  # numbers of which the lines are read by one statement

@@ -24,7 +24,8 @@ from ..engine import translated
 from ..rows import Query, Rows, Values
 from ..shared_transactions import SharedTransactions
 from ..statements import Transaction
-from .tables import Exclusion, SharedTables
+from .exclusion import Exclusion
+from .tables import SharedTables
 
 _AGAIN_SECONDS = 5.0  # how long a line is tried to be added while the database is away
 _PAUSE_SECONDS = 0.1
@@ -149,8 +150,8 @@ class ChainedRows:
             after = rows[-1][1]
 
     @contextmanager
-    def _chain(self) -> Iterator[ChainEnd]:
-        with self._begin() as transaction:
+    def _chain(self, of: str | None) -> Iterator[ChainEnd]:
+        with self._begin(of) as transaction:
             rows = transaction.rows(self._newest, {})
             if rows:
                 number, line, *more = rows[0]

@@ -19,11 +19,11 @@ from ....domain.archives.archive import ArchiveState, BackupArchive
 from ....domain.errors.archives import ClaimLost
 from ....domain.identity.archive_id import ArchiveId
 from ....domain.ports.catalog import AlreadyStored, Claimed, ClaimedElsewhere, ClaimOutcome, TakenClaim
-from ..counts import SqlCounts
+from ..counts import add_to_totals
 from ..entry import entry_of
 from ..links.changes import LinkChanges, change_of
 from ..rows import ARCHIVE, Rows, Values, archive_of, identity, microseconds, sought, values_of
-from ..schema import OPEN_CLAIM, archives
+from ..schema import EVERYBODY, OPEN_CLAIM, archives
 from ..statements import Transaction
 from ..upkeep.arrival_rows import SqlArrivalTable
 from .database_clock import DatabaseClock
@@ -37,14 +37,13 @@ class SqlClaims:
     """The claims of a `Catalog` in a database; the part of `SqlCatalog` that handles them."""
 
     _links: LinkChanges
-    _counts: SqlCounts
     arrived: SqlArrivalTable
     _claim_if_free: Any
 
     def _all(self, statement: Any, values: Values) -> Rows:
         raise NotImplementedError
 
-    def _write_surely(self, work: Callable[[Transaction], _Result]) -> _Result:
+    def _write_surely(self, work: Callable[[Transaction], _Result], of: str) -> _Result:
         raise NotImplementedError
 
     def claim(self, archive: BackupArchive, lease: timedelta) -> ClaimOutcome:
@@ -59,11 +58,11 @@ class SqlClaims:
                 return AlreadyStored(archive_of(row))
             return Claimed(token) if holder == token else ClaimedElsewhere()
 
-        return self._write_surely(enter)
+        return self._write_surely(enter, archive.id.profile)
 
     def renew(self, id: ArchiveId, token: str, lease: timedelta) -> None:
         values = sought(id) | {"sought_token": token, "lease_us": _length(lease)}
-        if not self._write_surely(lambda transaction: transaction.run(_RENEW, values)):
+        if not self._write_surely(lambda transaction: transaction.run(_RENEW, values), id.profile):
             raise ClaimLost(id)
 
     def confirm(self, archive: BackupArchive, token: str) -> None:
@@ -82,9 +81,9 @@ class SqlClaims:
                 transaction, [(archive.id.profile, archive.id.type.value, archive.size_bytes, received_us)]
             )
             if archive.state is not ArchiveState.TRASHED:
-                self._counts.count(transaction, archive.id.profile, archive.id.type.value, 1, archive.size_bytes)
+                add_to_totals(transaction, archive.id.profile, archive.id.type.value, 1, archive.size_bytes)
 
-        self._write_surely(turn_into_entry)
+        self._write_surely(turn_into_entry, archive.id.profile)
 
     def release(self, id: ArchiveId, token: str) -> None:
         values = sought(id) | {"sought_token": token}
@@ -97,7 +96,7 @@ class SqlClaims:
             if not transaction.run(_RELEASE, values) and tries == 1:
                 raise ClaimLost(id)
 
-        self._write_surely(give_up)
+        self._write_surely(give_up, id.profile)
 
     def open_claims(self) -> list[BackupArchive]:
         return [archive_of(row) for row in self._all(_OPEN_CLAIMS, {})]
@@ -116,7 +115,7 @@ class SqlClaims:
             # asked for anew: if the answer of the first try was lost, some are ours already
             return [TakenClaim(archive_of(row), token) for row in transaction.rows(_OURS, {"sought_token": token})]
 
-        return self._write_surely(take)
+        return self._write_surely(take, EVERYBODY if id is None else id.profile)
 
 
 def claiming(dialect: str) -> Any:

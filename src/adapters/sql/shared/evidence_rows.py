@@ -17,7 +17,8 @@ from ....domain.evidence.entry import EvidenceEntry, check_month, line_of, month
 from ..rows import Query, Values
 from ..schema import evidence
 from .chained_rows import ChainedRows, ChainEnd
-from .tables import Exclusion, SharedTables
+from .exclusion import Exclusion
+from .tables import SharedTables
 
 _AT_ONCE = 50  # a line may be long
 

@@ -9,29 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from enum import Enum
 from typing import TypeVar
 
 from attrs import define, field
 from sqlalchemy import Engine, Executable, bindparam, select, update
 
 from ....domain.errors.capacity import BackendUnavailable
-from ..engine import Writer, connect, excluding, read, translated
+from ..engine import Writer, connect, read, translated
 from ..rows import Rows, Values
 from ..schema import versions
 from ..shared_transactions import SharedTransactions
 from ..statements import Statements, Transaction
+from .exclusion import Exclusion, excluding
 
 _Result = TypeVar("_Result")
-
-
-class Exclusion(Enum):
-    """What one writer at a time changes, by the number of its lock in the database."""
-
-    # the smaller tables together
-    SETTINGS = 5_718_020_318_114_021_861
-    AUDIT = 5_718_020_318_114_021_862
-    EVIDENCE = 5_718_020_318_114_021_863
 
 
 @define(eq=False)
@@ -77,15 +68,15 @@ class SharedTables:
         with translated(self.engine):
             return self._settings.together(work)
 
-    def beginning(self, exclusion: Exclusion) -> Callable[[], AbstractContextManager[Transaction]]:
+    def beginning(self, exclusion: Exclusion) -> Callable[[str | None], AbstractContextManager[Transaction]]:
         """What begins a transaction that excludes others of that kind, on a connection of its own, one at a time."""
-        writer = Writer(self.engine, excluding(self.engine.dialect.name, self.busy_seconds, exclusion.value))
+        writer, begin = Writer(self.engine), excluding(self.engine.dialect.name, self.busy_seconds, exclusion)
         self._opened.append(writer)
 
         @contextmanager
-        def transaction() -> Iterator[Transaction]:
+        def transaction(_of: str | None = None) -> Iterator[Transaction]:
             self._check_open()
-            with writer.transaction() as connection:
+            with writer.transaction(begin) as connection:
                 yield Transaction(connection, self._statements)
 
         return transaction

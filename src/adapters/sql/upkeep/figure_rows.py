@@ -14,7 +14,7 @@ from ....domain.drills.drill import DrillKind, DrillOutcome
 from ....domain.watching.figures import ProfileFigures
 from ..links.texts import length_of
 from ..rows import Query, Rows, Values, as_written, time_of
-from ..schema import EVERYBODY, LISTED, PENDING_LINK, UNSETTLED_LINK, archives, drills, linked_profiles, links, totals
+from ..schema import LISTED, PENDING_LINK, UNSETTLED_LINK, archives, drills, linked_profiles, links, totals
 from .scrub_rows import KNOWN, KNOWN_RIGHT_US
 
 
@@ -101,7 +101,7 @@ _sums = (
         func.sum(_t.size_bytes).label("size_bytes"),
         func.min(_newest_us).label("received_us"),  # the same for each type
     )
-    .where(_t.archives > literal(0), _t.profile != literal(EVERYBODY))
+    .where(_t.archives > literal(0))
     .group_by(_t.profile)
     .subquery("sums")
 )
@@ -124,7 +124,7 @@ _CHECKED = (
     .group_by(_a.profile)
 )
 
-_profiles = select(_t.profile).where(_t.archives > literal(0), _t.profile != literal(EVERYBODY)).distinct().subquery()
+_profiles = select(_t.profile).where(_t.archives > literal(0)).distinct().subquery()
 _newest_restorable = (
     select(_a.seq)
     .select_from(_both)
