@@ -32,8 +32,13 @@ from tests.support.require import require
 
 ACCESS_KEY, SECRET_KEY = "testaccesskey", "testsecretkey12345"
 _BUCKET = "tests"
-_PATIENCE_SECONDS = 60
+_PATIENCE_SECONDS = 180
+_ATTEMPTS = 3
 _GRPC = 10_000  # SeaweedFS listens for its own on each port and on one so much higher
+
+
+class _NotStarted(Exception):
+    """An object store that did not start, and what its programs told."""
 
 
 @frozen
@@ -123,36 +128,63 @@ def running_radosgw() -> Iterator[ObjectStore]:
     programs = ("ceph", "ceph-mon", "ceph-osd", "monmaptool", "radosgw", "radosgw-admin")
     found = all(map(shutil.which, programs))
     require("radosgw", found, "apt install --no-install-recommends radosgw ceph-mon ceph-osd ceph-common")
-    s3, monitor = _ports(2)
-    with _folder("ceph-") as folder, ExitStack() as ending:
-        for name in ("mon", "osd", "run", "log", "rgw"):
-            (folder / name).mkdir()
-        fsid = str(uuid.uuid4())
-        (folder / "ceph.conf").write_text(_CEPH.format(folder=folder, fsid=fsid, monitor=monitor, s3=s3))
-
-        def run(*command: str) -> None:
-            environment = {**os.environ, "CEPH_CONF": f"{folder}/ceph.conf"}
-            with (folder / "log" / "start").open("ab") as log:
-                done = subprocess.run(command, cwd=folder, env=environment, stdout=log, stderr=log, check=False)
-            assert done.returncode == 0, (folder / "log" / "start").read_text()[-2000:]
-
-        def begin(name: str, *command: str) -> None:
-            ending.enter_context(_started([*command, "-f", "-c", f"{folder}/ceph.conf"], folder, f"log/{name}"))
-
-        run("monmaptool", "--create", "--addv", "a", f"[v1:127.0.0.1:{monitor}]", "--fsid", fsid, "monmap")
-        run("ceph-mon", "--mkfs", "-i", "a", "--monmap", "monmap", "--mon-data", "mon")
-        begin("mon", "ceph-mon", "-i", "a", "--mon-data", "mon")
-        run("ceph", "osd", "create")
-        run("ceph-osd", "-i", "0", "--mkfs", "--osd-data", "osd")
-        begin("osd", "ceph-osd", "-i", "0", "--osd-data", "osd")
-        run("ceph", "osd", "crush", "add", "osd.0", "1.0", "host=h", "root=default")
-        begin("radosgw", "radosgw", "-n", "client.rgw")
-        _wait(lambda: True, lambda: _answers(f"http://127.0.0.1:{s3}/"), folder)
-        user = ("--uid=tests", "--display-name=tests", f"--access-key={ACCESS_KEY}", f"--secret-key={SECRET_KEY}")
-        run("radosgw-admin", "user", "create", *user)
-        store = ObjectStore(f"http://127.0.0.1:{s3}")
-        store.make_bucket()
+    with ExitStack() as ending:
+        for attempt in itertools.count(1):
+            begun = ending.enter_context(ExitStack())
+            try:
+                store = _begin_ceph(begun)
+                break
+            except _NotStarted:  # another program took one of its ports, or the machine had no time for it
+                begun.close()
+                if attempt == _ATTEMPTS:
+                    raise
         yield store
+
+
+def _begin_ceph(ending: ExitStack) -> ObjectStore:
+    """
+    Start its programs, which end with *ending*.
+
+    Raises:
+        _NotStarted: one of them ended, or there was no answer in time; with what they told.
+    """
+    s3, monitor = _ports(2)
+    folder = ending.enter_context(_folder("ceph-"))
+    for name in ("mon", "osd", "run", "log", "rgw"):
+        (folder / name).mkdir()
+    fsid = str(uuid.uuid4())
+    (folder / "ceph.conf").write_text(_CEPH.format(folder=folder, fsid=fsid, monitor=monitor, s3=s3))
+
+    def run(*command: str) -> None:
+        environment = {**os.environ, "CEPH_CONF": f"{folder}/ceph.conf"}
+        with (folder / "log" / "start").open("ab") as log:
+            try:
+                done = subprocess.run(
+                    command, cwd=folder, env=environment, stdout=log, stderr=log, check=False, timeout=_PATIENCE_SECONDS
+                )
+            except subprocess.TimeoutExpired:
+                raise _NotStarted(f"{command} did not end\n{_told(folder)}") from None
+        if done.returncode != 0:
+            raise _NotStarted(f"{command} ended with {done.returncode}\n{_told(folder)}")
+
+    def begin(name: str, *command: str) -> Callable[[], bool]:
+        whole = [*command, "-f", "-c", f"{folder}/ceph.conf"]
+        return ending.enter_context(_started(whole, folder, f"log/{name}"))
+
+    run("monmaptool", "--create", "--addv", "a", f"[v1:127.0.0.1:{monitor}]", "--fsid", fsid, "monmap")
+    run("ceph-mon", "--mkfs", "-i", "a", "--monmap", "monmap", "--mon-data", "mon")
+    begin("mon", "ceph-mon", "-i", "a", "--mon-data", "mon")
+    run("ceph", "osd", "create")
+    run("ceph-osd", "-i", "0", "--mkfs", "--osd-data", "osd")
+    begin("osd", "ceph-osd", "-i", "0", "--osd-data", "osd")
+    run("ceph", "osd", "crush", "add", "osd.0", "1.0", "host=h", "root=default")
+    is_running = begin("radosgw", "radosgw", "-n", "client.rgw")
+    _wait(is_running, lambda: _answers(f"http://127.0.0.1:{s3}/"), folder)
+    user = ("--uid=tests", "--display-name=tests", f"--access-key={ACCESS_KEY}", f"--secret-key={SECRET_KEY}")
+    run("radosgw-admin", "user", "create", *user)
+    store = ObjectStore(f"http://127.0.0.1:{s3}")
+    store.make_bucket()
+    return store
 
 
 @contextmanager
@@ -253,9 +285,17 @@ def _started(command: list[Any], folder: Path, told: str = "output") -> Iterator
 def _wait(is_running: Callable[[], bool], answers: Callable[[], object], folder: Path) -> None:
     until = time.monotonic() + _PATIENCE_SECONDS
     while not answers():
-        assert is_running(), (folder / "output").read_text()[-2000:]
-        assert time.monotonic() < until
+        if not is_running():
+            raise _NotStarted(f"it ended\n{_told(folder)}")
+        if time.monotonic() > until:
+            raise _NotStarted(f"no answer within {_PATIENCE_SECONDS} s\n{_told(folder)}")
         time.sleep(0.1)
+
+
+def _told(folder: Path) -> str:
+    """The end of what each program in *folder* has told."""
+    files = [path for path in (folder / "output", *sorted(folder.glob("log/*"))) if path.is_file()]
+    return "\n".join(f"--- {path.name}\n{path.read_text(errors='replace')[-2000:]}" for path in files)
 
 
 def _answers(url: str) -> bytes:
