@@ -84,3 +84,26 @@ class TrafficContract:
         with pytest.raises(RuntimeError), traffic.serving():
             raise RuntimeError
         assert not traffic.is_busy()
+
+    def test_giving_way_ends_when_everybody_is_answered(self, traffic: Traffic) -> None:
+        gone_on = threading.Event()
+
+        def give_way() -> None:
+            traffic.give_way(60)
+            gone_on.set()
+
+        traffic.give_way(60)  # nobody waits
+        with traffic.answering():
+            with traffic.answering():
+                thread = threading.Thread(target=give_way)
+                thread.start()
+            assert not gone_on.wait(0.05)
+        thread.join()
+        assert gone_on.is_set()
+
+    def test_giving_way_has_an_end(self, traffic: Traffic) -> None:
+        with traffic.answering():
+            traffic.give_way(0.01)
+        with pytest.raises(RuntimeError), traffic.answering():
+            raise RuntimeError
+        traffic.give_way(60)

@@ -82,6 +82,16 @@ class Seconds:
         self.now += seconds
 
 
+@define(eq=False)
+class Asked(ProcessTraffic):
+    """Traffic that notes how long it is given way to."""
+
+    given: list[float] = field(factory=list)
+
+    def give_way(self, seconds: float) -> None:
+        self.given.append(seconds)
+
+
 class TestSleepingPace(ReadingPaceContract):
     @pytest.fixture
     def traffic(self) -> ProcessTraffic:
@@ -120,6 +130,15 @@ class TestSleepingPace(ReadingPaceContract):
 
         assert seconds.now - 1000 == pytest.approx(1)
         assert max(seconds.naps) <= 0.2
+
+    def test_a_tenth_of_the_time_is_left_to_the_reader(self, seconds: Seconds) -> None:
+        """Whoever waits for an answer goes first, but not for ever."""
+        traffic = Asked()
+        pace = SleepingPace(0, traffic, lambda: seconds.now, seconds.sleep)
+        for worked in (0.001, 0.002, 5):
+            seconds.now += worked
+            pace.took(MIB, lambda: True)
+        assert traffic.given == pytest.approx([0, 0.018, 0.1])
 
     def test_a_stop_ends_the_wait(self, traffic: ProcessTraffic, seconds: Seconds) -> None:
         pace = SleepingPace(1, traffic, lambda: seconds.now, seconds.sleep)

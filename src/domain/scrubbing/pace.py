@@ -2,7 +2,8 @@
 When archives may be read again, and how fast.
 
 The rule: people come first. While anybody sends or restores, a scrub reads at a quarter of its rate, or at 25 MB/s if
-it has none.
+it has none. While anybody waits for an answer it stands still; but a tenth of the time is its own, or a server that
+always has somebody to answer would never read anything.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ QUIET_BYTES_PER_SECOND = 25_000_000
 """The rate while people are served, if none is stated."""
 
 _SHARE = 4
+_OTHERS_SHARE = 9
+_LONGEST_WAIT = 0.1
 _WINDOW = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
 
 
@@ -69,3 +72,8 @@ def free_at(free: float, now: float, size_bytes: int, rate: int) -> float:
     of 0 bytes per second allows any.
     """
     return max(free, now) + size_bytes / rate if rate else now
+
+
+def gives_way(worked: float) -> float:
+    """How many seconds a reader stands still at most for those who wait for an answer, after it *worked* so many."""
+    return min(_OTHERS_SHARE * worked, _LONGEST_WAIT)

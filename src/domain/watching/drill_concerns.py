@@ -35,12 +35,29 @@ class DrillFacts:
     @property
     def drilled(self) -> Drill | None:
         """The last drill that was judged."""
-        return _first(self.drills, _JUDGED)
+        return last_judged(self.drills)
 
     @property
     def rehearsed(self) -> Drill | None:
         """The last rehearsal that was judged."""
-        return _first(self.rehearsals, _JUDGED)
+        return last_judged(self.rehearsals)
+
+    @property
+    def proven_at(self) -> datetime | None:
+        """When a drill, or a rehearsal where that is enough, last found everything equal; None if none did yet."""
+        proofs = (self.drills,) if self.has_runner else (self.drills, self.rehearsals)
+        equal = [found for proof in proofs if (found := _first(proof, (DrillOutcome.EQUAL,))) is not None]
+        return max((one.started_at for one in equal), default=None)
+
+    @property
+    def counts_from(self) -> datetime:
+        """From when on it is counted how long nothing was proven."""
+        return self.proven_at or self.since
+
+
+def last_judged(drills: Sequence[Drill]) -> Drill | None:
+    """The first of *drills* that was judged."""
+    return _first(drills, _JUDGED)
 
 
 def drill_concerns(facts: DrillFacts) -> Iterator[Concern]:
@@ -48,11 +65,9 @@ def drill_concerns(facts: DrillFacts) -> Iterator[Concern]:
     for last in (facts.drilled, facts.rehearsed):
         if last is not None and last.outcome is DrillOutcome.DIFFERENT:
             yield Concern(ConcernKind.DRILL_DIFFERENT, Light.RED, _different(last), last.kind.value)
-    proofs = (facts.drills,) if facts.has_runner else (facts.drills, facts.rehearsals)
-    equal = [found for proof in proofs if (found := _first(proof, (DrillOutcome.EQUAL,))) is not None]
-    last_at = max((one.started_at for one in equal), default=None)
-    if (facts.since if last_at is None else last_at) < facts.behind_before:
+    if facts.counts_from < facts.behind_before:
         what = "restored as a drill" if facts.has_runner else "drilled or rehearsed"
+        last_at = facts.proven_at
         when = "yet" if last_at is None else f"since {rfc3339(last_at.replace(microsecond=0))}"
         yield Concern(ConcernKind.DRILL_BEHIND, Light.YELLOW, f"no point was {what} with success {when}")
 

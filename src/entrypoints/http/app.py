@@ -234,7 +234,10 @@ class _Exchange:
         self._body_unread = names.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in names
         self._closing = False
         self._served = ExitStack()
+        self._unanswered = ExitStack()
         scope["tarkeep.request_id"] = request_id
+        if not self._body_unread:
+            self._waits_for_answer()
 
     async def refuse(self, problem: Problem) -> None:
         """Answer with *problem*, unless an answer has begun."""
@@ -248,8 +251,9 @@ class _Exchange:
             self._received_bytes += len(message.get("body", b""))
             if was_little and self._received_bytes > MUCH_BYTES:
                 self._counts_as_served()
-            if not message.get("more_body", False):
+            if self._body_unread and not message.get("more_body", False):
                 self._body_unread = False
+                self._waits_for_answer()
         else:
             self._body_unread = False
         return message
@@ -265,6 +269,7 @@ class _Exchange:
                 self._closing = True
                 headers.append((b"connection", b"close"))
             await self._send({**message, "headers": headers})
+            self._unanswered.close()
             return
         was_little = self._sent_bytes <= MUCH_BYTES
         self._sent_bytes += len(message.get("body", b""))
@@ -299,9 +304,15 @@ class _Exchange:
         """Until it ends: whoever sends or gets much must not be slowed down by what the server does by itself."""
         self._served.enter_context(self._context.tarkeep.traffic.serving())
 
+    def _waits_for_answer(self) -> None:
+        """From the end of its body until its answer begins: what the server does by itself stands still meanwhile."""
+        if not self._status:
+            self._unanswered.enter_context(self._context.tarkeep.traffic.answering())
+
     def ended(self) -> None:
         """Write the log line, and release the memory of a large body."""
         self._served.close()
+        self._unanswered.close()
         if max(self._received_bytes, self._sent_bytes) > MUCH_BYTES:
             self._context.heap.eased()
         client, principal = self._scope.get("client"), self._scope.get(PRINCIPAL)

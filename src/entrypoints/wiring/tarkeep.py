@@ -110,7 +110,8 @@ from ...domain.usecases.retention.upkeep import EmptyTrash, PruneProfiles
 from ...domain.usecases.retention.watch_clock import AcceptClock, ReadClockNote, WatchClock
 from ...domain.usecases.scrubbing.read_scrubs import ReadScrubs
 from ...domain.usecases.watching.brakes import KnownBrakes
-from ...domain.usecases.watching.check_profile import CheckProfile, CheckProfiles, CheckServer
+from ...domain.usecases.watching.check_profile import CheckProfile, CheckServer
+from ...domain.usecases.watching.check_profiles import CheckProfiles
 from ...domain.usecases.watching.mark_changes import MarkChanges
 from ...domain.usecases.watching.profile_look import ProfileLook
 from ...domain.usecases.watching.read_calendar import ReadCalendar, ReadStrips, ReadYear
@@ -497,7 +498,7 @@ def assemble(
         measure_restores=MeasureRestores(drill_plan.table),
         drill_limits=drill_plan.limits,
         check_profile=CheckProfile(look),
-        check_profiles=CheckProfiles(look),
+        check_profiles=CheckProfiles(look, visible, WATCH),
         read_metrics=ReadMetrics(
             figures,
             links,

@@ -153,15 +153,6 @@ def test_what_cannot_be_read_as_a_tar_is_grey(nights: Nights) -> None:
     assert kinds(nights) == [(ConcernKind.UNKNOWN, Light.GREY)]
 
 
-def test_all_profiles_that_the_caller_sees_are_checked(nights: Nights) -> None:
-    nights.night(FULL)
-    for profile in ("desktop", "web"):
-        content = make_targz({"a": profile.encode()})
-        nights.tarkeep.receive(Offer(ArchiveId(profile, FULL, "a.tar.gz")), [content])
-    found = [one.profile for one in nights.tarkeep.check_profiles(lambda profile: profile != "web")]
-    assert found == ["desktop", "laptop"]
-
-
 def test_a_failed_job_concerns_the_server(nights: Nights) -> None:
     table = nights.tarkeep.check_server.jobs
     run = table.begin("purge", RunCause.SCHEDULED, nights.clock.now())

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from attrs import define, field
 
 from ....domain.ports.upkeep.scrubbing import Traffic
-from ....domain.scrubbing.pace import bytes_per_second, free_at
+from ....domain.scrubbing.pace import bytes_per_second, free_at, gives_way
 
 _LONGEST_NAP = 0.2
 """Seconds after which a waiting reader looks whether it is to stop."""
@@ -21,22 +21,51 @@ class ProcessTraffic:
     """`Traffic` of this process."""
 
     _served: int = field(default=0, init=False)
+    _unanswered: int = field(default=0, init=False)
+    _is_answered: threading.Event = field(init=False)
+    """Set while nobody waits for an answer."""
     _lock: threading.Lock = field(factory=threading.Lock, init=False)
+
+    @_is_answered.default
+    def _at_first(self) -> threading.Event:
+        event = threading.Event()
+        event.set()
+        return event
 
     @contextmanager
     def serving(self) -> Iterator[None]:
-        self._add(1)
+        self._serve(1)
         try:
             yield
         finally:
-            self._add(-1)
+            self._serve(-1)
 
     def is_busy(self) -> bool:
         return self._served > 0
 
-    def _add(self, change: int) -> None:
+    @contextmanager
+    def answering(self) -> Iterator[None]:
+        self._answer(1)
+        try:
+            yield
+        finally:
+            self._answer(-1)
+
+    def give_way(self, seconds: float) -> None:
+        if not self._is_answered.is_set():
+            self._is_answered.wait(seconds)
+
+    def _serve(self, change: int) -> None:
         with self._lock:
             self._served += change
+
+    def _answer(self, change: int) -> None:
+        with self._lock:
+            self._unanswered += change
+            if not self._unanswered:
+                self._is_answered.set()
+            elif self._unanswered == change:
+                self._is_answered.clear()
 
 
 @define(eq=False)
@@ -49,8 +78,16 @@ class SleepingPace:
     _sleep: Callable[[float], None] = time.sleep
     _free: float = field(default=0.0, init=False)
     _lock: threading.Lock = field(factory=threading.Lock, init=False)
+    _mine: threading.local = field(factory=threading.local, init=False)
+    """Since when each thread has worked."""
 
     def took(self, size_bytes: int, go_on: Callable[[], bool]) -> None:
+        now = self._now()
+        self._traffic.give_way(gives_way(now - getattr(self._mine, "since", now)))
+        self._keep_to_rate(size_bytes, go_on)
+        self._mine.since = self._now()
+
+    def _keep_to_rate(self, size_bytes: int, go_on: Callable[[], bool]) -> None:
         rate = bytes_per_second(self._rate, is_busy=self._traffic.is_busy())
         with self._lock:
             free = self._free = free_at(self._free, self._now(), size_bytes, rate)

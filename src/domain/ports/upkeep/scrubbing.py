@@ -11,13 +11,19 @@ R = TypeVar("R")
 
 
 class Traffic(Protocol):
-    """Whether people are sending or getting archives now. Any number of threads."""
+    """Whether people are sending or getting archives now, or wait for an answer. Any number of threads."""
 
     def serving(self) -> AbstractContextManager[None]:
         """Somebody is being served while in the context."""
 
     def is_busy(self) -> bool:
         """Whether anybody is being served."""
+
+    def answering(self) -> AbstractContextManager[None]:
+        """Somebody waits for an answer while in the context."""
+
+    def give_way(self, seconds: float) -> None:
+        """Wait until nobody waits for an answer, but no longer than so many *seconds*."""
 
 
 class ReadingPace(Protocol):

@@ -1,16 +1,13 @@
 """
-Whether everything about a profile, or about the server, is as it should be.
-
-Everything is looked up anew for each question, so that no answer is stale.
+Whether everything about a profile, or about the server, is as it should be: looked up anew for each question.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from attrs import frozen
 
-from ...errors.archives import ProfileNotFound
 from ...errors.capacity import InsufficientStorage
 from ...jobs.job import OFF
 from ...jobs.run import RunOutcome
@@ -43,23 +40,6 @@ class CheckProfile:
         """
         look = self.look
         return look.of(profile, look.unread(profile), look.waits(), look.statuses.absences())
-
-
-@frozen
-class CheckProfiles:
-    """Say of all profiles whether everything is as it should be."""
-
-    look: ProfileLook
-
-    def __call__(self, sees: Callable[[str], bool]) -> Iterator[ProfileStatus]:
-        """The status of each profile that the caller *sees*, in the order of their names."""
-        unread, waits, absences = self.look.unread(), self.look.waits(), self.look.statuses.absences()
-        for profile in sorted({row.profile for row in self.look.catalog.totals()}):
-            if sees(profile):
-                try:
-                    yield self.look.of(profile, unread, waits, absences)
-                except ProfileNotFound:  # its last archive went meanwhile
-                    continue
 
 
 @frozen

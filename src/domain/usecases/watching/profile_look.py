@@ -10,7 +10,7 @@ from attrs import frozen
 from ...archives.archive import ArchiveState
 from ...chains.standing import PlacedArchive
 from ...drills.choice import DrillLimits
-from ...drills.drill import DrillKind
+from ...drills.drill import Drill, DrillKind
 from ...ports.catalog import Catalog
 from ...ports.store import ArchiveStore
 from ...ports.system import Clock
@@ -21,7 +21,7 @@ from ...ports.upkeep.statuses import StatusTable
 from ...profiles.expectation import Cadence, Expectation
 from ...profiles.rules import Rules
 from ...scrubbing.unread import ScrubEvery
-from ...watching.drill_concerns import DrillFacts
+from ...watching.drill_concerns import DrillFacts, last_judged
 from ...watching.learning import learnt
 from ...watching.light import Concern, Light, light_of
 from ...watching.profile_concerns import Missed, ProfileFacts, concerns_of
@@ -127,6 +127,10 @@ class ProfileLook:
         depth = 0 if last is None else len(self.catalog.path(last.archive.id))
         concerns, is_pruned = concerns_of(facts), rules.retention is not None
         return ProfileStatus(profile, newest, concerns, facts, next_deadline, last, len(places), depth, is_pruned)
+
+    def last_judged(self, profile: str, kind: DrillKind) -> Drill | None:
+        """The last drill of that *kind* that was judged."""
+        return last_judged(self.drills.recent(profile, kind=kind, limit=_LOOKED_AT))
 
     def _drilled(self, profile: str, places: Sequence[PlacedArchive]) -> DrillFacts:
         drills = self.drills.recent(profile, kind=DrillKind.DRILL, limit=_LOOKED_AT)

@@ -11,7 +11,7 @@ when a deadline has passed. So a look at ten thousand profiles, of which none ch
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
@@ -48,6 +48,7 @@ _AT_ONCE = 100
 _SOON = timedelta(minutes=1)
 _LATER = timedelta(minutes=10)
 _SOMETIME = timedelta(hours=24)
+_JUST_AFTER = timedelta(seconds=1)
 
 
 @define(eq=False)
@@ -174,13 +175,20 @@ def _differing(new: dict[str, list[str]] | dict[str, int], old: dict[str, list[s
     return {profile for profile in new.keys() | old.keys() if new.get(profile) != old.get(profile)}
 
 
+def _turns(status: ProfileStatus, now: datetime) -> Iterator[datetime]:
+    """When *status* will be another one though nothing happens."""
+    if status.next_deadline is not None:
+        yield status.next_deadline
+    drills = status.facts.drills
+    if drills is not None and drills.counts_from >= drills.behind_before:
+        yield drills.counts_from + (now - drills.behind_before) + _JUST_AFTER
+
+
 def kept_status(status: ProfileStatus, version: int, stamp: str, now: datetime) -> KeptStatus:
     """What is kept of *status*, which was worked out *now* from archives in that *version* and what has *stamp*."""
     kinds = {concern.kind for concern in status.concerns}
     again = _SOON if ConcernKind.UNKNOWN in kinds else _SOMETIME if status.light is Light.GREEN else _LATER
-    look_at = now + again
-    if status.next_deadline is not None:
-        look_at = min(look_at, status.next_deadline)
+    look_at = min([now + again, *_turns(status, now)])
     return KeptStatus(
         status.profile,
         version,

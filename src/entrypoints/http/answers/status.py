@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from ....domain.drills.drill import Drill
 from ....domain.text.times import rfc3339
-from ....domain.usecases.watching.profile_look import ProfileStatus
+from ....domain.usecases.watching.check_profiles import Lights, ProfileBrief
 from ....domain.watching.light import Concern, ConcernKind, Light, light_of
 
 _ADVICE = {
@@ -42,16 +42,16 @@ def reasons_json(concerns: Iterable[Concern]) -> list[dict[str, object]]:
     ]
 
 
-def profile_json(status: ProfileStatus) -> dict[str, object]:
+def profile_json(brief: ProfileBrief) -> dict[str, object]:
     """A profile with its light."""
-    newest, drills = status.newest.archive, status.facts.drills
+    newest = brief.newest
     return {
-        "profile": status.profile,
-        "light": status.light.value,
-        "newest": {"type": newest.id.type.value, "name": newest.id.name, "received_at": rfc3339(newest.received_at)},
-        "drilled": None if drills is None else _proof(drills.drilled),
-        "rehearsed": None if drills is None else _proof(drills.rehearsed),
-        "reasons": reasons_json(status.concerns),
+        "profile": brief.profile,
+        "light": brief.light.value,
+        "newest": {"type": newest.type.value, "name": newest.name, "received_at": rfc3339(brief.received_at)},
+        "drilled": _proof(brief.drilled),
+        "rehearsed": _proof(brief.rehearsed),
+        "reasons": reasons_json(brief.concerns),
     }
 
 
@@ -63,19 +63,13 @@ def _proof(drill: Drill | None) -> dict[str, object] | None:
     return {"outcome": drill.outcome.value, "at": rfc3339(drill.started_at), "point": point}
 
 
-def status_json(server: tuple[Concern, ...], profiles: Iterable[ProfileStatus]) -> dict[str, object]:
+def status_json(server: tuple[Concern, ...], profiles: Lights) -> dict[str, object]:
     """The lights of the server and of all profiles; only those that are not green by name, the worst first."""
-    counts = dict.fromkeys(Light, 0)
-    told = []
-    for status in profiles:
-        counts[status.light] += 1
-        if status.light is not Light.GREEN:
-            told.append(status)
-    told.sort(key=lambda status: (-status.light.rank, status.profile))
-    worst = [concern for concerns in (server, *(status.concerns for status in told[:1])) for concern in concerns]
+    told = profiles.told
+    worst = [concern for concerns in (server, *(brief.concerns for brief in told[:1])) for concern in concerns]
     return {
         "light": light_of(worst).value,
         "server": {"light": light_of(server).value, "reasons": reasons_json(server)},
-        "counts": {light.value: count for light, count in counts.items()},
-        "profiles": [profile_json(status) for status in told],
+        "counts": {light.value: profiles.counts.get(light, 0) for light in Light},
+        "profiles": [profile_json(brief) for brief in told],
     }

@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ....domain.access.tokens import Scope
+from ....domain.usecases.watching.check_profiles import brief_of
 from ..answers.status import profile_json, status_json
 from ..context import Context
 from ..edge.access import GuardedRoute, Where, get, needs
@@ -26,11 +27,11 @@ async def show_status(request: Request) -> Response:
     def looked() -> dict[str, object]:
         # what is wrong with the server may name any profile
         server = context.tarkeep.check_server() if principal.sees_everything else ()
-        return status_json(server, context.tarkeep.check_profiles(principal.sees))
+        return status_json(server, context.tarkeep.check_profiles(principal))
 
     return await context.answer(looked)
 
 
 async def show_profile_status(request: Request) -> Response:
     context, profile = Context.of(request), request.path_params["profile"]
-    return await context.answer(lambda: profile_json(context.tarkeep.check_profile(profile)))
+    return await context.answer(lambda: profile_json(brief_of(context.tarkeep.check_profile(profile))))
