@@ -93,10 +93,11 @@ class DataDirectory:
     _locks: tuple[int, ...] = field(repr=False)
 
     @classmethod
-    def open(cls, path: Path, *, ids: IdSource, id: str | None = None) -> DataDirectory:
+    def open(cls, path: Path, *, ids: IdSource, agreed: Callable[[str], str] = str) -> DataDirectory:
         """
-        Take ownership of *path*; a missing or empty directory becomes a data directory, durably, with that *id* or a
-        new one.
+        Take ownership of *path*; a missing or empty directory becomes a data directory, durably.
+
+        At the first time its id is what *agreed* makes of a new one.
 
         Raises:
             DataDirectoryInUse: another process, or another part of this one, owns it.
@@ -111,7 +112,7 @@ class DataDirectory:
             _check_access(path)
             locks = _take_locks(path)
             try:
-                id = make_marker(path, ids, id)
+                id = make_marker(path, ids, is_used=(path / "staging").exists(), agreed=agreed)
                 for part in (path / "archives", path / "staging", path / "trash", path / "members"):
                     make_directory(part)
                 _check_links(path / MARKER, path / "staging" / _LINK_PROBE)

@@ -7,14 +7,14 @@ The marker of a data directory: ``tarkeep.json``, which identifies it as one.
 
 ``tokens`` records that tokens were made, so that a token file missing later is known to be lost. The rule: the marker
 is made by the process that holds the lock of the directory and changed by the command that changes the tokens; unknown
-members in it stay.
+members in it stay. Until a store was opened in the directory, its id says nothing: tokens may be made before.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -53,21 +53,24 @@ def read_marker(folder: Path) -> Mapping[str, object] | None:
     return dict(marker)
 
 
-def make_marker(folder: Path, ids: IdSource, id: str | None = None) -> str:
+def make_marker(folder: Path, ids: IdSource, *, is_used: bool = True, agreed: Callable[[str], str] = str) -> str:
     """
-    The id in the marker of *folder*, made with *id* or a new one if missing; the caller holds `LOCK`.
+    The id in the marker of *folder*, which is made if it is missing; the caller holds `LOCK`.
 
+    A directory that no store was opened in, unless *is_used*, has the id that *agreed* makes of its own or a new one.
     Raises as `read_marker`.
     """
     marker = read_marker(folder)
-    if marker is not None:
+    if marker is not None and is_used:
         return str(marker["id"])
     # Without a marker no start has completed, and one that was killed may have made the directory itself just now. This
     # process did not make a parent that it may not read.
     with suppress(PermissionError):
         fsync_directory(folder.parent)
-    id = id or ids.new()
-    _write(folder, {"format": FORMAT, "id": id})
+    told = marker or {"format": FORMAT, "id": ids.new()}
+    id = agreed(str(told["id"]))
+    if marker is None or marker["id"] != id:
+        _write(folder, {**told, "id": id})
     return id
 
 

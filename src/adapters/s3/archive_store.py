@@ -119,11 +119,11 @@ class S3ArchiveStore:
         room_bytes: int | None = None,
     ) -> S3ArchiveStore:
         """Like `open`, of a *bucket* that is known to do what it must."""
-        marked = marker_of(bucket)
-        owned = DataDirectory.open(data, ids=ids, id=marked)
+        # of servers that begin at the same moment, one marks the bucket, and the others have the same id
+        owned = DataDirectory.open(data, ids=ids, agreed=lambda id: mark(bucket, id))
         local = FilesystemArchiveStore(owned, ids)
         try:
-            check_pair(local, marked or mark(bucket, local.id))
+            check_pair(local, marker_of(bucket) or mark(bucket, local.id))
         except BaseException:
             local.close()
             raise
