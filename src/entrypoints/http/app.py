@@ -184,8 +184,9 @@ class AroundRequest:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        # a copy: the connection frames the answer by the method that was sent, not by the effective one
-        scope = {**scope, "method": effective_method(scope)}
+        # a copy: the connection frames the answer by the method that was sent, not by the effective one; and what is
+        # refused before the application is asked leads to its pages, too
+        scope = {**scope, "method": effective_method(scope), "app": self.app}
         exchange = _Exchange(scope, receive, send, self.context)
         try:
             try:

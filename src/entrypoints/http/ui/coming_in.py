@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from collections.abc import Mapping
 from urllib.parse import parse_qsl, quote, urlsplit
 
 from starlette.requests import Request
@@ -53,7 +54,8 @@ async def log_in(request: Request) -> Response:
 
 async def log_out(request: Request) -> Response:
     """End the session, and go to the form for a token."""
-    await checked_form(request)
+    refuse_foreign_origin(request)
+    check_form_token(request, await read_form(request))
     context, scheme = Context.of(request), request.scope["scheme"]
     secret = session_secret(request.headers, scheme)
     if secret is not None:
@@ -73,7 +75,7 @@ async def read_form(request: Request) -> dict[str, str]:
     The fields of a form, the last of those with one name.
 
     Raises:
-        Problem: the body is no form, or a large one.
+        Problem: the body is no form, a large one, or not valid UTF-8.
     """
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
         raise Problem(400, "invalid-parameter", "a form was expected, as a browser sends it")
@@ -82,21 +84,21 @@ async def read_form(request: Request) -> dict[str, str]:
         body += piece
         if len(body) > _MAX_FORM:
             raise Problem(413, "too-large", "the form is larger than any of these pages")
-    return dict(parse_qsl(body.decode("utf-8", "surrogateescape"), keep_blank_values=True, errors="surrogateescape"))
+    try:
+        return dict(parse_qsl(body.decode(), keep_blank_values=True, errors="strict"))
+    except UnicodeDecodeError:
+        raise Problem(400, "invalid-encoding", "the form is not valid UTF-8") from None
 
 
-async def checked_form(request: Request) -> dict[str, str]:
+def check_form_token(request: Request, form: Mapping[str, str]) -> None:
     """
-    The fields of a form that a page of the same session sent.
+    Refuse *form*, unless a page of the same session sent it.
 
     Raises:
-        Problem: another page sent it, or a page of an earlier session.
+        Problem: a page of an earlier session sent it, or none.
     """
-    refuse_foreign_origin(request)
-    form = await read_form(request)
     if not _is_right(form.get(FORM_TOKEN, ""), session_secret(request.headers, request.scope["scheme"])):
-        raise Problem(403, "foreign-request", "the page is from an earlier session; reload it, and try again")
-    return form
+        raise Problem(403, "foreign-request", "the page was from an earlier session; try again")
 
 
 def form_token(request: Request) -> str:
@@ -128,6 +130,9 @@ def _xor(one: bytes, other: bytes) -> bytes:
 
 def _wanted(text: str) -> str:
     """The page to go to: one of these pages, whatever *text* says."""
-    parts = urlsplit(text)
+    try:
+        parts = urlsplit(text)
+    except ValueError:  # its host cannot be one
+        return HOME
     is_own = not parts.scheme and not parts.netloc and parts.path.startswith(HOME) and "\\" not in text
     return text if is_own and not parts.path.startswith(LOGIN) else HOME

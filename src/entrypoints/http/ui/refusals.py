@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from urllib.parse import quote
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import Match
 from starlette.types import Scope
 
 from ..answers.problems import Problem
-from ..edge.access import PAGES, GuardedRoute
+from ..edge.access import PAGES
 from ..edge.guard import PRINCIPAL
+from .above import page_above
 from .coming_in import HOME, login_for
 from .frame import frame
 from .rendering import render
@@ -25,6 +26,7 @@ _TITLES = {
     HTTPStatus.METHOD_NOT_ALLOWED: "This is not a page",
     HTTPStatus.CONFLICT: "Not possible now",
     HTTPStatus.GONE: "Removed",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Too large",
     HTTPStatus.TOO_MANY_REQUESTS: "Too many wrong tokens",
     HTTPStatus.INTERNAL_SERVER_ERROR: "Something went wrong",
     HTTPStatus.SERVICE_UNAVAILABLE: "Not possible now",
@@ -83,23 +85,24 @@ def refused_page(scope: Scope, problem: Problem) -> Response:
         **(frame(request) if PRINCIPAL in scope else {}),
         "title": _TITLES.get(HTTPStatus(problem.status)) or HTTPStatus(problem.status).phrase,
         "detail": _DETAILS.get(problem.code, problem.detail),
-        "above": _page_above(request) if problem.status == HTTPStatus.METHOD_NOT_ALLOWED else "",
+        "ways": _ways(request) if PRINCIPAL in scope else (),
         "must_come_in": problem.status == HTTPStatus.UNAUTHORIZED,
+        "request_id": scope.get("tarkeep.request_id", "") if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR else "",
     }
     answer = render("refused.html", values, problem.status)
     answer.headers.update(headers)
     return answer
 
 
-def _page_above(request: Request) -> str:
-    """The page that a form belongs to, which is sent to an address below that of its page; empty if there is none."""
-    path = request.url.path
-    while len(path := path.rpartition("/")[0]) >= len(PAGES):
-        asked = {**request.scope, "path": path, "method": "GET"}
-        for route in request.app.routes:
-            if isinstance(route, GuardedRoute) and route.matches(asked)[0] is Match.FULL:
-                return path
-    return HOME
+def _ways(request: Request) -> list[tuple[str, str]]:
+    """Where one may go on from a refusal, nearest first, by words; every reader may go to the first page besides."""
+    ways = []
+    if request.method in ("GET", "HEAD") and request.url.query and request.url.path != HOME:
+        ways.append(("The same page as it is without being asked for more", quote(request.url.path)))
+    above = page_above(request)
+    if above.path != HOME and above.is_open_to(request.scope[PRINCIPAL]):
+        ways.append(("Back to the page", above.path))
+    return ways
 
 
 def _is_by_link_from_elsewhere(scope: Scope) -> bool:

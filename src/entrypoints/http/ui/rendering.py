@@ -22,7 +22,8 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
-_HEADERS = {"Content-Security-Policy": POLICY, "Cache-Control": "private, no-cache", "Vary": "Cookie"}
+# not kept by browsers: else Back would show a page again to whoever comes after its reader has logged out
+_HEADERS = {"Content-Security-Policy": POLICY, "Cache-Control": "no-store"}
 
 _TOLD_TIME = re.compile(
     r"(?<![\w./:-])\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\.\d{6})?(Z|\+00:00)(?![\w/:-]|\.\w)", re.ASCII

@@ -11,7 +11,7 @@ from tarkeep.domain.access.tokens import Scope
 from tarkeep.entrypoints.settings.server import StorageSettings
 from tests.support.archives import make_targz
 from tests.support.server import in_process
-from tests.support.site import OWN, Site, open_site
+from tests.support.site import OWN, Site, form_token, open_site
 
 PAGE = "/ui/p/laptop/FULL/a.tar.gz"
 EMPTY = {"name": "", "reason": "", "until": ""}
@@ -93,6 +93,35 @@ def test_a_form_must_come_from_a_page_of_the_session(site: Site, action: str) ->
     )
     assert site.browser.post(f"{PAGE}/{action}", data=fields, headers=foreign).status_code == 403
     assert '"holds":[],"locked_until":null' in marks(site)
+
+
+def test_a_form_from_an_earlier_session_is_shown_again(site: Site) -> None:
+    """With what was typed, so that it is sent once more and no more: another tab came in anew meanwhile."""
+    token = site.token(Scope.LIST, Scope.PRUNE)
+    site.come_in(token)
+    fields = {"form_token": form_token(site.browser.get(PAGE)), **AUDIT}
+    site.come_in(token)
+
+    sent = site.browser.post(f"{PAGE}/hold", data=fields, headers=OWN)
+
+    assert (sent.status_code, "That was not done: the page was from an earlier session" in sent.text) == (403, True)
+    assert 'value="tax audit"' in sent.text
+    assert '"holds":[]' in marks(site)
+    again = site.browser.post(f"{PAGE}/hold", data={**fields, "form_token": form_token(sent)}, headers=OWN)
+    assert "The archive is held" in again.text
+
+
+def test_a_form_shows_its_page_only_to_those_who_may_see_it(site: Site) -> None:
+    """Somebody who may hold archives and not look at them is told what was wrong, and nothing of the archive."""
+    site.come_in(site.token(Scope.PRUNE))
+    outside = site.browser.get(PAGE)
+    assert outside.status_code == 403
+
+    data = {"form_token": form_token(outside), **EMPTY}
+    sent = site.browser.post(f"{PAGE}/hold", data=data, headers=OWN)
+
+    assert (sent.status_code, "a hold is named by" in sent.text.lower()) == (400, True)
+    assert "SHA-256" not in sent.text
 
 
 def test_a_release_needs_a_token_in_the_form_and_is_done_in_its_name(site: Site) -> None:

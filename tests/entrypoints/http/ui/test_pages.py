@@ -116,6 +116,7 @@ def test_every_page_forbids_what_it_does_not_bring_along(browser: httpx2.Client,
 
     assert page.headers["Content-Security-Policy"] == POLICY
     assert page.headers["X-Content-Type-Options"] == "nosniff"
+    assert page.headers["Cache-Control"] == "no-store"  # nobody comes back to it after its reader has logged out
     assert page.text.count("<h1") == 1
     assert not re.search(r"<script(?! src)|\son\w+=|\sstyle=", page.text)
 

@@ -84,6 +84,7 @@ async def show_prune(request: Request) -> Response:
             "calendars": [("year", year), ("season", year[-_SEASON:])],
             "months": months(result)[::-1],
             "decisions": shown[start : start + _PAGE],
+            "is_first": not start,
             "older": _link(query, start=start + _PAGE) if start + _PAGE < len(shown) else "",
             "kinds": [
                 (name, _link(query, show=value, start=0), value == what)

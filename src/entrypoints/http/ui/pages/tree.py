@@ -62,8 +62,8 @@ async def show_tree(request: Request) -> Response:
     wanted = _Wanted(
         profile,
         query.get("at", ""),
-        requested_path(query.get("path", "")),
-        requested_path(query.get("file", ""), "file"),
+        _plain(requested_path(query.get("path", ""))),
+        _plain(requested_path(query.get("file", ""), "file")),
         requested_path(query.get("find", ""), "find"),
         requested_path(query["after"], "after") if query.get("after") else None,
         allows_gaps(query),
@@ -73,6 +73,11 @@ async def show_tree(request: Request) -> Response:
     except PointNotRestorable as error:
         return _not_restorable(request, wanted, error)
     return await context.run(lambda: _page(request, wanted, opened))
+
+
+def _plain(path: bytes) -> bytes:
+    """*path* without slashes that say nothing, as the tree has it."""
+    return b"/".join(filter(None, path.split(b"/")))
 
 
 def _page(request: Request, wanted: _Wanted, opened: OpenedPoint) -> Response:
@@ -104,6 +109,7 @@ def _page(request: Request, wanted: _Wanted, opened: OpenedPoint) -> Response:
         "find": path_text(wanted.find),
         "found": printable(path_text(wanted.find)),
         "with_gaps": wanted.with_gaps,
+        "is_after": wanted.after is not None,
         "gaps": opened.count(path),
         "before": before,
         "before_url": "" if before is None else wanted.link(path, path_text(wanted.file), at=before.id.label),

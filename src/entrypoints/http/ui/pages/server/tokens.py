@@ -140,7 +140,7 @@ def _wish(query: QueryParams) -> Wish:
         return _lacking(wish, f"{wrong[0][:100]} is no pattern of names of profiles such as laptop, web-* or *.")
     if not scopes:
         return _lacking(wish, "Choose at least one thing that it may do.")
-    if days and not (days.isascii() and days.isdigit() and 1 <= int(days) <= 99_999):
+    if days and not (days.isascii() and days.isdigit() and len(days) < 6 and int(days)):
         return _lacking(wish, "The number of days is a whole number from 1 on; without one the token never ends.")
     options = [word for pattern in patterns for word in ("--profile", pattern)]
     options += [word for scope in scopes for word in ("--scope", scope.value)]
