@@ -42,7 +42,7 @@ from tarkeep.domain.ports.members import MemberRecords
 from tarkeep.domain.ports.notifier import Notifier
 from tarkeep.domain.ports.store import ArchiveStore
 from tarkeep.domain.ports.sums import ArchiveSums
-from tarkeep.domain.ports.system import ClockNotes, IdSource
+from tarkeep.domain.ports.system import ClockNotes, IdSource, NameLocks
 from tarkeep.domain.ports.upkeep.arrivals import ArrivalTable
 from tarkeep.domain.ports.upkeep.evidence import EvidenceLog
 from tarkeep.domain.ports.upkeep.figures import Figures
@@ -91,6 +91,7 @@ def assembled(
     upload_limits: UploadLimits | None = None,
     copy_plan: CopyPlan | None = None,
     is_shared: bool = False,
+    names: NameLocks | None = None,
 ) -> Tarkeep:
     """Tarkeep over these adapters, without waiting: a name that is held is refused at once."""
     hasher = HashlibHasher()
@@ -107,7 +108,7 @@ def assembled(
         records=records if records is not None else MemoryMemberRecords(),
         clock=clock,
         ids=ids if ids is not None else SequenceIds(),
-        names=ProcessNameLocks(),
+        names=names or ProcessNameLocks(),
         scrub_plan=scrubs or ScrubPlan(MemoryScrubTable(list)),
         figures=figures_of(catalog),
         statuses=statuses or MemoryStatusTable(dict),

@@ -1,18 +1,18 @@
 """
-Archives as objects in a bucket, for one process. `keys` has the layout, `places` what makes an archive.
+Archives as objects in a bucket, for one process, or for several that `share` it. `keys` has the layout, `places` what
+makes an archive.
 
 An archive is received in this order: a note that its object is nobody's, the object with the bytes under a key of its
 own, and then, in `publish`, a PUT of its side-car that fails if one is there. With that request the archive exists. The
 metadata of the side-car name the object, and hold a receipt that tells whose side-car it is after an answer was lost.
 
-Marks, the trash and replacing rely on locks of this process. The bytes of an upload that can be resumed are staged in
-the bucket, and become an object when all have come. Nothing of an archive is on the local disk: there are notes on
-objects that may be nobody's, and caches.
+Marks, the trash and replacing are changed in turns, see `bucket.turns`. The bytes of an upload that can be resumed are
+staged in the bucket, and become an object when all have come. Nothing of an archive is on the local disk: there are
+notes on objects that may be nobody's, and caches.
 """
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
@@ -34,18 +34,20 @@ from ..process.os_errors import translated as translated_locally
 from ..rereading import OneByOne
 from .bucket.client import BucketAddress
 from .bucket.objects import ObjectBucket
+from .bucket.turns import NameTurns, TurnsAmongServers
 from .bucket.used_bytes import UsedBytes
 from .keys import MARKS, PLAIN, SIDECAR, SNAPSHOT, Place, object_key, receipt_of
 from .marker import check_pair, mark, marker_of
 from .places import Found, Names, ids_among, naming
 from .probing import opened_bucket
+from .publishing import BucketPublisher, meant_for
 from .quarantine import BucketQuarantine
 from .reader import ObjectReader
 from .register import Loose, Register
 from .sending import MAX_PARTS, Sending, drop
 from .staging.uploads import StagedUploads
 from .trash import BucketTrash
-from .writer import BucketWriter, Publishing, ResumedWriter, Sealed
+from .writer import BucketWriter, Publishing, ResumedWriter
 
 PART_BYTES = 16 << 20
 
@@ -74,17 +76,27 @@ class S3ArchiveStore:
     _staged: StagedUploads = field(init=False, repr=False)
     _resumed: Counter[str] = field(factory=Counter, init=False, repr=False)  # the uploads that writers are open for
     _open: set[str] = field(factory=set, init=False, repr=False)
-    _turns: tuple[threading.RLock, ...] = field(
-        factory=lambda: tuple(threading.RLock() for _ in range(64)), init=False, repr=False
-    )
+    _turns: NameTurns = field(factory=NameTurns, init=False, repr=False)
+    _publisher: BucketPublisher = field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
+        self._bucket = evolve(self._bucket, may_change=self._turns.check)
         self._archives = Names(self._bucket, Place.ARCHIVES)
         self._trash = BucketTrash(self._archives, Names(self._bucket, Place.TRASH), self._dropping)
         self._quarantine = BucketQuarantine(self._bucket)
         self._register = Register(self.local.staging)
         self._used = UsedBytes(self._bucket)
         self._staged = StagedUploads(self._bucket, self._ids)
+        self._publisher = BucketPublisher(
+            self._bucket,
+            self._archives,
+            self._trash.trash,
+            self._quarantine,
+            self._register,
+            self._used,
+            self._turns,
+            self._ids,
+        )
 
     @classmethod
     def open(
@@ -135,6 +147,10 @@ class S3ArchiveStore:
         """The id of the bucket's content and of the data directory."""
         return self.local.id
 
+    def share(self, turns: TurnsAmongServers) -> None:
+        """From now on other servers may use the bucket, too; *turns* are among all of them."""
+        self._turns.among = turns
+
     # -- receiving -----------------------------------------------------------------------------------------------
 
     def begin(self) -> ArchiveWriter:
@@ -173,39 +189,7 @@ class S3ArchiveStore:
             raise
 
     def _publishing(self) -> Publishing:
-        return Publishing(self._publish, self._replace, self._open.discard)
-
-    def _publish(self, id: ArchiveId, sealed: Sealed) -> None:
-        loose = _for(id, sealed.loose)
-        with self._turn_of(id):
-            left = self._archives.beside(id)
-            if (left and self._archives.look(id) is not None) or (
-                self._trash.trash.beside(id) and self._trash.trash.look(id) is not None
-            ):
-                raise AlreadyPublished(id)
-            self._register.keep(loose)
-            # by a crash in the middle of publishing or removing, or by a person who removed the bytes
-            self._bucket.delete(*left)
-            if sealed.marks is not None:
-                self._bucket.put(self._archives.key(id, MARKS), sealed.marks)
-            if not self._bucket.put_first(self._archives.key(id, SIDECAR), sealed.sidecar, naming(loose.key)):
-                raise AlreadyPublished(id)
-        self._kept(loose, sealed)
-
-    def _replace(self, id: ArchiveId, sealed: Sealed) -> None:
-        loose = _for(id, sealed.loose)
-        with self._turn_of(id):
-            self._register.keep(loose)
-            before = self._archives.look(id)
-            if before is not None:
-                self._quarantine.take_in(before, self._ids.new())
-            self._bucket.put(self._archives.key(id, SIDECAR), sealed.sidecar, naming(loose.key))
-            self._bucket.delete(self._archives.key(id, PLAIN))
-        self._kept(loose, sealed)
-
-    def _kept(self, loose: Loose, sealed: Sealed) -> None:
-        self._used.add(sealed.size_bytes)
-        self._register.drop(loose.receipt)
+        return Publishing(self._publisher.publish, self._publisher.replace, self._open.discard)
 
     # -- reading -------------------------------------------------------------------------------------------------
 
@@ -242,7 +226,7 @@ class S3ArchiveStore:
     # -- what lies beside ----------------------------------------------------------------------------------------
 
     def annotate(self, id: ArchiveId, sidecar: bytes, instead_of: bytes | None = None) -> None:
-        with self._turn_of(id):
+        with self._turns.take(id):
             found = self._found(id)
             if found.sidecar not in (None, instead_of):
                 raise AlreadyPublished(id)
@@ -254,7 +238,7 @@ class S3ArchiveStore:
             for block in packed(blocks):
                 with translated_locally(writing=True):
                     file.write(block)
-            with self._turn_of(id):
+            with self._turns.take(id):
                 self._found(id)
                 kept = self._written_snapshot(id)
                 if kept is not None:
@@ -282,7 +266,7 @@ class S3ArchiveStore:
         return self._archives.ids(SNAPSHOT)
 
     def remove(self, id: ArchiveId) -> None:
-        with self._turn_of(id):
+        with self._turns.take(id):
             found, trashed = self._archives.look(id), self._trash.trash.look(id)
             is_needed = found is None or (trashed is not None and trashed.is_same(found))
             dropped = None if is_needed or found is None else self._dropping(found)
@@ -294,7 +278,7 @@ class S3ArchiveStore:
         """Note that the object of an archive is about to be nobody's; returns what drops it then."""
         if found.is_plain:
             return untold  # it went with the names
-        loose = _for(found.id, Loose(receipt_of(found.key), found.key))
+        loose = meant_for(found.id, Loose(receipt_of(found.key), found.key))
         self._open.add(loose.receipt)
         self._register.keep(loose)
 
@@ -309,11 +293,11 @@ class S3ArchiveStore:
     # -- marks and the trash -------------------------------------------------------------------------------------
 
     def marks(self, id: ArchiveId) -> bytes | None:
-        with self._turn_of(id):
+        with self._turns.here(id):
             return self._place_of(id).marks(id)
 
     def mark(self, id: ArchiveId, marks: bytes, instead_of: bytes | None) -> None:
-        with self._turn_of(id):
+        with self._turns.take(id):
             place = self._place_of(id)
             if place.marks(id) != instead_of:
                 raise AlreadyPublished(id)
@@ -330,11 +314,11 @@ class S3ArchiveStore:
         raise ArchiveNotFound(str(id))
 
     def trash(self, id: ArchiveId, note: bytes, now: datetime, tell: Callable[[], None] = untold) -> None:
-        with self._turn_of(id):
+        with self._turns.take(id):
             self._trash.take_in(id, note, now, tell)
 
     def untrash(self, id: ArchiveId) -> None:
-        with self._turn_of(id):
+        with self._turns.take(id):
             self._trash.give_back(id)
 
     def trashed(self) -> Iterator[TrashedArchive]:
@@ -344,17 +328,17 @@ class S3ArchiveStore:
         return self._trash.note(id)
 
     def purge(self, id: ArchiveId, note: bytes, now: datetime, tell: Callable[[], None] = untold) -> None:
-        with self._turn_of(id):
+        with self._turns.take(id):
             self._trash.purge(id, note, now, tell)
 
     def forget(self, id: ArchiveId) -> None:
-        with self._turn_of(id):
+        with self._turns.take(id):
             self._trash.forget(id)
 
     # -- the medium ----------------------------------------------------------------------------------------------
 
     def empty_quarantine(self, older_than: datetime) -> int:
-        return self._quarantine.empty(older_than)
+        return self._quarantine.empty(older_than, self._is_stored_at)
 
     def usage(self) -> Usage:
         used = self._used.get()
@@ -377,16 +361,12 @@ class S3ArchiveStore:
         return not is_named
 
     def _is_named(self, id: ArchiveId, key: str) -> bool:
-        with self._turn_of(id):
-            found = (self._archives.look(id), self._trash.trash.look(id))
-            return any(one is not None and one.key == key for one in found) or key in self._quarantine.names(id)
+        with self._turns.here(id):
+            return self._is_stored_at(id, key) or key in self._quarantine.names(id)
+
+    def _is_stored_at(self, id: ArchiveId, key: str) -> bool:
+        found = (self._archives.look(id), self._trash.trash.look(id))
+        return any(one is not None and one.key == key for one in found)
 
     def close(self) -> None:
         self.local.close()
-
-    def _turn_of(self, id: ArchiveId) -> threading.RLock:
-        return self._turns[hash(id) % len(self._turns)]
-
-
-def _for(id: ArchiveId, loose: Loose) -> Loose:
-    return evolve(loose, profile=id.profile, type=id.type.value, name=id.name)

@@ -80,6 +80,14 @@ def quarantine_key(id: ArchiveId, receipt: str) -> str:
     return key_of(Place.QUARANTINE, id, "." + receipt)
 
 
+def quarantined_in(key: str) -> ArchiveId | None:
+    """The archive whose replaced bytes *key* names; None if there is none."""
+    _, profile, word, name = (key.split("/") + [""] * 3)[:4]
+    with suppress(ValueError, InvalidName):
+        return named_in(name.rpartition(".")[0], profile, BackupType(word), PLAIN)
+    return None
+
+
 def named_in(key: str, profile: str, type: BackupType, suffix: str) -> ArchiveId | None:
     """The archive whose *suffix* is at *key*; None if there is none, also if the name breaks the rules."""
     name = key.rpartition("/")[2]

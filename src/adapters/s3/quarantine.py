@@ -6,14 +6,14 @@ A small object names each; its age is the time since the replacement, by the clo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 
 from attrs import frozen
 
 from ...domain.identity.archive_id import ArchiveId
 from .bucket.objects import ObjectBucket
-from .keys import Place, key_of, object_key, quarantine_key
+from .keys import Place, key_of, object_key, quarantine_key, quarantined_in
 from .places import Found, named_by, naming
 
 
@@ -37,13 +37,16 @@ class BucketQuarantine:
             if (key := self._named(one.key)) is not None:
                 yield key
 
-    def empty(self, older_than: datetime) -> int:
-        """As `ArchiveStore.empty_quarantine`."""
+    def empty(self, older_than: datetime, is_stored_at: Callable[[ArchiveId, str], bool]) -> int:
+        """
+        As `ArchiveStore.empty_quarantine`. *is_stored_at* tells whether a key is that of the bytes of an archive: a
+        server that died as it replaced them left them where they were.
+        """
         removed = 0
         for one in list(self.bucket.below(Place.QUARANTINE.value)):
             if one.modified_at < older_than:
-                key = self._named(one.key)
-                if key is not None:
+                key, id = self._named(one.key), quarantined_in(one.key)
+                if key is not None and not (id is not None and is_stored_at(id, key)):
                     # the bytes first: what names them is all that tells of them
                     self.bucket.delete(key)
                 self.bucket.delete(one.key)

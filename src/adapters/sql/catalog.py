@@ -28,6 +28,7 @@ from ...domain.identity.archive_id import ArchiveId, BackupType
 from ...domain.identity.invalid import InvalidName
 from ...domain.identity.naming import check_archive_name
 from ...domain.ports.catalog import ArchivePage, InventoryPage, ListedPage
+from ...domain.ports.upkeep.leases import Fence
 from ...domain.retention.arrival import Arrival
 from ...domain.scrubbing.findings import Fault
 from .agreed.upgrading import prepare
@@ -64,7 +65,7 @@ from .schema import EVERYBODY, archives
 from .shared.again import despite_deadlocks, until_answered
 from .shared.claims import SqlClaims, claiming
 from .shared.exclusion import excluding, joins, sharing
-from .shared.lease_rows import SqlLeaseTable
+from .shared.lease_rows import SqlLeaseTable, check_held, while_held
 from .shared_transactions import SharedTransactions
 from .statements import Statements, Transaction
 from .upkeep.arrival_rows import SqlArrivalTable
@@ -102,6 +103,7 @@ class SqlCatalog(SqlClaims, SqlLinks, SqlRemovals):
         self._writer = Writer(engine)
         self._writers = SharedTransactions(self._transaction, busy_seconds, joins)
         self._closed = False
+        self._fences: Callable[[], Collection[Fence]] = tuple
         self._inventories = SqlInventories(self._all)
         self._pages = SqlPages(self._all, engine.dialect.name)
         self._statements = Statements(engine.dialect)
@@ -141,6 +143,10 @@ class SqlCatalog(SqlClaims, SqlLinks, SqlRemovals):
         except BaseException:
             engine.dispose()
             raise
+
+    def fence(self, fences: Callable[[], Collection[Fence]]) -> None:
+        """From now on a thread changes something only as long as all leases run that *fences* tells of it."""
+        self._fences = fences
 
     def adopt(self, archives: Sequence[BackupArchive]) -> int:
         rows = [values_of(archive, claimed=False) for archive in archives]
@@ -302,7 +308,8 @@ class SqlCatalog(SqlClaims, SqlLinks, SqlRemovals):
         """The result of *work*, which changes something of the profile *of*, or of none, durably committed."""
         self._check_open()
         with translated(self._engine):
-            return despite_deadlocks(lambda: self._writers.together(work, of))
+            fenced = while_held(work, self._fences())
+            return despite_deadlocks(lambda: self._writers.together(fenced, of))
 
     def _write_surely(self, work: Callable[[Transaction], _Result], of: str) -> _Result:
         """Likewise for *work* that knows its own effect by a token: done again if the database may have ended it."""
@@ -314,6 +321,7 @@ class SqlCatalog(SqlClaims, SqlLinks, SqlRemovals):
     def _writing_alone(self) -> Iterator[Transaction]:
         self._check_open()
         with translated(self._engine), self._writers.alone() as transaction:
+            check_held(transaction, self._fences())
             yield transaction
 
     @contextmanager

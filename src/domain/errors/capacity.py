@@ -76,6 +76,13 @@ class CatalogBusy(TarkeepError):
         return "the catalog is busy"
 
 
+class TurnLost(CatalogBusy):
+    """This server stood still for so long that another one may do what it was doing."""
+
+    def __str__(self) -> str:
+        return "this server was too slow, and another one may go on instead; what it had done so far is settled"
+
+
 @define
 class BackendUnavailable(TarkeepError):
     """A store or catalog failed or cannot be reached. *what* is ``store`` or ``catalog``."""

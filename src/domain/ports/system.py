@@ -35,7 +35,10 @@ class ClockNotes(Protocol):
 
 
 class NameLocks(Protocol):
-    """One receive at a time per identity, and one caller at a time that counts what a profile holds."""
+    """
+    One receive at a time per identity in this process, and one caller at a time, of all servers, that changes what a
+    profile holds. The holder of a profile who stood still for too long is told so by store and catalog, with TurnLost.
+    """
 
     def hold(self, id: ArchiveId, patience: timedelta) -> AbstractContextManager[None]:
         """

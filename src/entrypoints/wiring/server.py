@@ -28,7 +28,6 @@ from ...adapters.memory.upload_sessions import MemoryUploadSessions
 from ...adapters.process.background import ThreadBudget
 from ...adapters.process.clock_and_ids import RandomIds, SystemClock
 from ...adapters.process.hashing import HashlibHasher
-from ...adapters.process.name_locks import ProcessNameLocks
 from ...adapters.process.upkeep.renewed_leases import RenewedLeases
 from ...adapters.records.record_files import FilesystemMemberRecords
 from ...adapters.sql.catalog import SqlCatalog
@@ -51,6 +50,7 @@ from ..logs import Log
 from ..settings.server import StorageSettings
 from ..starting import starting
 from .beside.kept import is_memory, kept_beside, shown
+from .beside.names import names_of
 from .beside.rules import RulesInUse, RuleSource
 from .beside.uploads import kept_uploads
 from .buckets import bucket_address
@@ -108,7 +108,7 @@ def open_tarkeep(settings: StorageSettings) -> Iterator[Tarkeep]:
             records=kept.records,
             clock=clock,
             ids=ids,
-            names=ProcessNameLocks(),
+            names=names_of(kept.store, catalog, leases),
             max_bytes=settings.max_upload_bytes,
             sessions=uploads.sessions,
             upload_locks=uploads.locks,

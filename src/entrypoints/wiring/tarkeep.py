@@ -335,7 +335,7 @@ def assemble(
     apply_prune = ApplyPrune(
         plan_prune, store, catalog, load_points, rules, clock, names, way_back, ballast, examiner, evidence
     )
-    purge_trash = PurgeTrash(store, catalog, records, rules, clock, watch_clock, ballast, evidence)
+    purge_trash = PurgeTrash(store, catalog, records, rules, clock, watch_clock, ballast, evidence, names)
     scrub = scrub_plan.work(store, catalog, hasher, examiner, mend, names, clock, tally, evidence)
     notices = notices or NoticeWiring()
     drill_plan, copy_plan = drill_plan or DrillPlan(), copy_plan or CopyPlan()
@@ -476,7 +476,7 @@ def assemble(
         watch_clock=watch_clock,
         accept_clock=AcceptClock(watch_clock, clock_notes),
         read_clock_note=ReadClockNote(clock_notes),
-        settle_trash=SettleTrash(store, catalog, clock, way_back, audit, evidence),
+        settle_trash=SettleTrash(store, catalog, clock, way_back, audit, evidence, names),
         read_marks=ReadMarks(store, catalog),
         read_all_marks=ReadAllMarks(store),
         make_hold=MakeHold(store, catalog, clock),

@@ -9,7 +9,7 @@ different ways.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import IO, Any
@@ -69,6 +69,10 @@ class ObjectChanged(Exception):
         self.is_gone = is_gone
 
 
+def _always() -> None:
+    """For threads that are alone at what they change."""
+
+
 @frozen
 class ObjectBucket:
     """
@@ -81,6 +85,8 @@ class ObjectBucket:
     name: str
     prefix: str
     integrity: Integrity = Integrity.MD5
+    may_change: Callable[[], None] = _always
+    """Raises before each request that changes something, if this thread may not change it any more."""
 
     def exists(self) -> bool:
         """Whether the bucket is there. Some object stores make one for the first object that is put there."""
@@ -121,6 +127,7 @@ class ObjectBucket:
             self._put(key, content, metadata or {})
 
     def _put(self, key: str, content: bytes, metadata: Mapping[str, str], **condition: str) -> None:
+        self.may_change()
         self._call(
             self.client.put_object,
             key,
@@ -135,6 +142,7 @@ class ObjectBucket:
         file.seek(0)
         sums = sums_of(self.integrity, iter(partial(file.read, _BLOCK_BYTES), b""))
         file.seek(0)
+        self.may_change()
         with translated():
             self._call(self.client.put_object, key, Body=file, **sums)
 
@@ -180,12 +188,14 @@ class ObjectBucket:
 
     def copy(self, source: str, target: str) -> None:
         """Put the object at *source*, with its metadata, at *target* as well; at most 5 GiB."""
+        self.may_change()
         with translated():
             self._call(self.client.copy_object, target, CopySource={"Bucket": self.name, "Key": self.prefix + source})
 
     def delete(self, *keys: str) -> None:
         """Remove the objects at *keys*, in this order. A missing one is no error."""
         for key in keys:
+            self.may_change()
             with translated():
                 self._call(self.client.delete_object, key)
 

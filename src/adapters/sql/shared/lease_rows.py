@@ -7,20 +7,24 @@ be renewed in time, also while the whole catalog is replaced.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 from attrs import define, field
 from sqlalchemy import bindparam, literal, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from ....domain.ports.upkeep.leases import Renewed
+from ....domain.errors.capacity import TurnLost
+from ....domain.ports.upkeep.leases import Fence, Renewed
 from ..engine import is_one_of
 from ..rows import Rows, Values
 from ..schema import leases
+from ..statements import Transaction
 from .database_clock import DatabaseClock
+
+_Result = TypeVar("_Result")
 
 
 class _AtOnce(Protocol):
@@ -69,6 +73,25 @@ class SqlLeaseTable:
         return {name for (name,) in self._at_once(_HELD, asked)}
 
 
+def while_held(work: Callable[[Transaction], _Result], fences: Collection[Fence]) -> Callable[[Transaction], _Result]:
+    """*work* in a transaction in which all *fences* still hold; else it raises TurnLost."""
+    if not fences:
+        return work
+
+    def fenced(transaction: Transaction) -> _Result:
+        check_held(transaction, fences)
+        return work(transaction)
+
+    return fenced
+
+
+def check_held(transaction: Transaction, fences: Collection[Fence]) -> None:
+    """Raises TurnLost: a lease was lost; whoever takes one over waits for the end of *transaction*."""
+    for fence in fences:
+        if not transaction.rows(_IS_HELD, {"sought": fence.name, "which": fence.fence}):
+            raise TurnLost
+
+
 def _length(ttl: timedelta) -> int:
     return ttl // timedelta(microseconds=1)
 
@@ -87,4 +110,5 @@ _GIVE_UP = (
     .values(until_us=DatabaseClock())
     .returning(_l.name)
 )
+_IS_HELD = select(_l.fence).where(_of_name, _l.fence == bindparam("which"), _is_running).with_for_update(read=True)
 _HELD = select(_l.name).where(is_one_of(_l.name, "names"), _is_running)

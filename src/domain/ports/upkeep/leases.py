@@ -18,6 +18,14 @@ class Renewed:
     is_wanted: bool
 
 
+@frozen
+class Fence:
+    """A lease as its holder took it: its name, and the number that it had then."""
+
+    name: str
+    fence: int
+
+
 class LeaseTable(Protocol):
     """
     Who holds which lease, and until when by the clock of the table, never by that of a caller.

@@ -185,9 +185,11 @@ class StoreArchive:
             claim = self.claims.take(archive, self.patience)
             if isinstance(claim, HeldClaim):
                 return self._publish(archive, claim, writer, recording)
-            if claim.state is ArchiveState.TRASHED:
+        if claim.state is ArchiveState.TRASHED:
+            with self.names.hold_profile(archive.id.profile):
+                self._check_quota(archive, instead_of)
                 return self._store_again(claim, archive, writer, recording)
-            return claim
+        return claim
 
     def _store_again(
         self, removed: BackupArchive, archive: BackupArchive, writer: ArchiveWriter, recording: RecordsWriter
@@ -196,7 +198,7 @@ class StoreArchive:
         Store *archive*, whose identity *removed* has, an archive that was removed by the profile's policy.
 
         The same bytes are what was received long ago: they get that receipt, and the policy treats them as before.
-        Returns the outcome, or else the archive that has the identity; it may be in the trash.
+        Returns the outcome, or else the archive that has the identity; it may be in the trash. The profile is held.
         """
         is_same = removed.digests.sha256 == archive.digests.sha256
         if is_in_trash(removed.id, self.store):
@@ -221,9 +223,12 @@ class StoreArchive:
             yield
             return
         with self.names.hold_profile(archive.id.profile):
-            if self.admission.stored(archive.id) is None:
-                self.admission.quota(archive.id.profile, archive.size_bytes, instead_of)
+            self._check_quota(archive, instead_of)
             yield
+
+    def _check_quota(self, archive: BackupArchive, instead_of: Collection[str]) -> None:
+        if self.admission.rules.has_quota(archive.id.profile) and self.admission.stored(archive.id) is None:
+            self.admission.quota(archive.id.profile, archive.size_bytes, instead_of)
 
     def stored_as(self, offer: Offer, sha256: str) -> BackupArchive | None:
         """
@@ -323,15 +328,23 @@ class StoreArchive:
 
     def _known(self, existing: BackupArchive, writer: ArchiveWriter) -> Received:
         """Answer for bytes that are stored already; write them again if the stored copy is damaged."""
-        if existing.state is ArchiveState.STORED and self._size_in_store(existing.id) == existing.size_bytes:
+        if self._is_whole(existing):
             return Received(existing, ReceiveOutcome.DUPLICATE)
-        whole = evolve(existing, state=ArchiveState.STORED)
-        self.catalog.mark(existing.id, ArchiveState.DAMAGED)
-        writer.seal(sidecar.encode(whole))
-        writer.replace(existing.id)
-        self.catalog.mark(existing.id, ArchiveState.STORED)
+        with self.names.hold_profile(existing.id.profile):  # so that nobody removes it meanwhile
+            existing = self.catalog.find(existing.id)
+            if self._is_whole(existing):
+                return Received(existing, ReceiveOutcome.DUPLICATE)
+            whole = evolve(existing, state=ArchiveState.STORED)
+            self.catalog.mark(existing.id, ArchiveState.DAMAGED)
+            writer.seal(sidecar.encode(whole))
+            writer.replace(existing.id)
+            self.catalog.mark(existing.id, ArchiveState.STORED)
         self.judge.notifier.whole(existing.id)
         return Received(whole, ReceiveOutcome.REPAIRED)
+
+    def _is_whole(self, archive: BackupArchive) -> bool:
+        """Whether *archive* is not known to be damaged, and has its length."""
+        return archive.state is ArchiveState.STORED and self._size_in_store(archive.id) == archive.size_bytes
 
     def _size_in_store(self, id: ArchiveId) -> int | None:
         try:

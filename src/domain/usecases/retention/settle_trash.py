@@ -13,8 +13,9 @@ written at its end: of what a run had removed before it was killed it gets a lin
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
+from itertools import groupby
 
 from attrs import define, evolve, field, frozen
 
@@ -26,7 +27,7 @@ from ...identity.archive_id import ArchiveId
 from ...ports.access import AuditLog
 from ...ports.catalog import Catalog
 from ...ports.store import ArchiveStore, TrashedArchive
-from ...ports.system import Clock
+from ...ports.system import Clock, NameLocks
 from ...ports.upkeep.evidence import EvidenceLog
 from ...retention.trash_note import TrashNote, is_purged
 from ...tarkeep_error import TarkeepError
@@ -61,37 +62,62 @@ class SettleTrash:
     way_back: WayBack
     audit: AuditLog
     evidence: EvidenceLog
+    names: NameLocks
 
     def __call__(self) -> SettledTrash:
         report = SettledTrash()
-        removed = {archive.id: archive for archive in self.catalog.trashed()}
+        lost = {archive.id for archive in self.catalog.trashed()}
         notes: list[TrashNote] = []
-        for trashed in self.store.trashed():
-            known = removed.pop(trashed.id, None)
-            self._finish_line_of_purge(trashed, report)
-            if known is None:
-                self._settle_unknown(trashed.id, report)
-                is_gone = not is_stored(trashed.id, self.store)
-                if (archive := archive_in(trashed)) is not None and is_gone:
-                    report.entered += self.catalog.adopt([evolve(archive, state=ArchiveState.TRASHED)])
-            elif is_stored(trashed.id, self.store):
-                is_gone = False
-                if is_purged(trashed.note):  # the note is of an earlier removal: the new one never began
-                    self._show(trashed.id, report)
-                else:
-                    is_gone = self._go_on(trashed, report)
-            else:
-                is_gone = True
-            note = note_on(trashed)
-            if note is not None and is_removal(note, trashed, is_gone=is_gone):
-                notes.append(note)
-        for id in removed:  # the trash has nothing of them
-            if is_stored(id, self.store):
-                self._show(id, report)
-            else:
-                self.catalog.forget(id)
+        for profile, found in groupby(self.store.trashed(), lambda trashed: trashed.id.profile):
+            with self.names.hold_profile(profile):  # another server may be at it
+                each = list(found)
+                lost.difference_update(trashed.id for trashed in each)
+                hidden = self._hidden(profile, each)
+                for trashed in each:
+                    notes += self._settled(trashed, report, is_hidden=trashed.id in hidden)
+        for id in sorted(lost):
+            with self.names.hold_profile(id.profile):
+                self._settle_lost(id, report)
         self._prove(notes, report)
         return report
+
+    def _hidden(self, profile: str, each: Iterable[TrashedArchive]) -> set[ArchiveId]:
+        """Those of *each* that the catalog shows as removed."""
+        hidden: set[ArchiveId] = set()
+        for type, some in groupby((trashed.id for trashed in each), lambda id: id.type):
+            found = self.catalog.removed(profile, type, [id.name for id in some])
+            hidden.update(ArchiveId(profile, type, entry.name) for entry in found)
+        return hidden
+
+    def _settled(self, trashed: TrashedArchive, report: SettledTrash, *, is_hidden: bool) -> Iterator[TrashNote]:
+        """Settle what the trash has of one archive; the note, if it is of a removal that has come to its end."""
+        if self.store.note(trashed.id) != trashed.note:  # seen before its profile was held
+            return
+        self._finish_line_of_purge(trashed, report)
+        is_gone = True
+        if not is_hidden:
+            self._settle_unknown(trashed.id, report)
+            is_gone = not is_stored(trashed.id, self.store)
+            if (archive := archive_in(trashed)) is not None and is_gone:
+                report.entered += self.catalog.adopt([evolve(archive, state=ArchiveState.TRASHED)])
+        elif is_stored(trashed.id, self.store):
+            is_gone = False
+            if is_purged(trashed.note):  # the note is of an earlier removal: the new one never began
+                self._show(trashed.id, report)
+            else:
+                is_gone = self._go_on(trashed, report)
+        note = note_on(trashed)
+        if note is not None and is_removal(note, trashed, is_gone=is_gone):
+            yield note
+
+    def _settle_lost(self, id: ArchiveId, report: SettledTrash) -> None:
+        """Show an archive that the trash has nothing of, or forget it."""
+        if self.store.note(id) is not None or not self.catalog.removed(id.profile, id.type, [id.name]):
+            return  # another server removed it, or brought it back, since it was looked for
+        if is_stored(id, self.store):
+            self._show(id, report)
+        else:
+            self.catalog.forget(id)
 
     def _prove(self, notes: Sequence[TrashNote], report: SettledTrash) -> None:
         try:

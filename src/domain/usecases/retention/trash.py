@@ -23,7 +23,7 @@ from ...ports.access import AuditLog
 from ...ports.catalog import Catalog
 from ...ports.members import MemberRecords
 from ...ports.store import ArchiveStore, Ballast, TrashedArchive
-from ...ports.system import Clock
+from ...ports.system import Clock, NameLocks
 from ...ports.upkeep.evidence import EvidenceLog
 from ...profiles.rules import Rules
 from ...profiles.span import Span, Unit
@@ -188,6 +188,7 @@ class PurgeTrash:
     watch_clock: WatchClock
     ballast: Ballast
     evidence: EvidenceLog
+    names: NameLocks
 
     def __call__(self, go_on: GoOn = lambda: True, tell: TellPurge = lambda _purged, _again: None) -> PurgeReport:
         """
@@ -217,10 +218,8 @@ class PurgeTrash:
                     continue
                 if is_braked(note.id.profile):
                     report.left.append((note.id, f"pruning {note.id.profile} is stopped by the brake"))
-                else:
-                    self._purge(note, now, report, tell)
-                    if report.purged[-1:] == [note.id]:
-                        gone.append((note.id, note.digests.sha256))
+                elif self._purge(note, trashed, now, report, tell):
+                    gone.append((note.id, note.digests.sha256))
             except TarkeepError as error:
                 report.failed.append((trashed.id, str(error)))
         self._put_on_record(gone, before, report)
@@ -248,9 +247,7 @@ class PurgeTrash:
             if trashed.size_bytes is not None or trashed.has_remains:
                 return note  # a purge of it was cut off
             if KNOWN_FOR.after(note.trashed_at) <= now:
-                self.store.forget(trashed.id)
-                self._despite_full_disk(partial(self.catalog.forget, trashed.id))
-                report.forgotten += 1
+                report.forgotten += self._forget(trashed)
         elif self.rules.of(note.id.profile).retention is None:
             if note.keep_until <= now:
                 report.left.append((note.id, "the profile has no retention policy any more"))
@@ -269,19 +266,35 @@ class PurgeTrash:
         policy = self.rules.of(note.id.profile).retention
         return policy is not None and max(note.keep_until, policy.trash_for.after(note.trashed_at)) <= now
 
-    def _purge(self, note: TrashNote, now: datetime, report: PurgeReport, tell: TellPurge) -> None:
+    def _forget(self, trashed: TrashedArchive) -> bool:
+        """Forget the name of *trashed*; returns whether it was still as it was seen."""
+        with self.names.hold_profile(trashed.id.profile):
+            if self.store.note(trashed.id) != trashed.note:
+                return False
+            self.store.forget(trashed.id)
+            self._despite_full_disk(partial(self.catalog.forget, trashed.id))
+        return True
+
+    def _purge(
+        self, note: TrashNote, trashed: TrashedArchive, now: datetime, report: PurgeReport, tell: TellPurge
+    ) -> bool:
+        """Remove the bytes of *trashed*, which are due by *note*; returns whether that was done."""
         raw, untold = trash_note.encode(note.purged(now)), [note.id]
 
         def begin() -> None:
             while untold:  # it may be tried twice
                 tell(untold.pop(), note.purged_at is not None)
 
-        try:
-            self._despite_full_disk(lambda: self.store.purge(note.id, raw, now, begin))
-        except ArchiveProtected as error:
-            report.left.append((note.id, "; ".join(error.protections)))
-            return
-        except ArchiveNotFound:
-            return
+        with self.names.hold_profile(note.id.profile):
+            if self.store.note(note.id) != trashed.note:  # it came back meanwhile, and may have been removed anew
+                return False
+            try:
+                self._despite_full_disk(lambda: self.store.purge(note.id, raw, now, begin))
+            except ArchiveProtected as error:
+                report.left.append((note.id, "; ".join(error.protections)))
+                return False
+            except ArchiveNotFound:
+                return False
         self.records.remove(note.digests.sha256)
         report.purged.append(note.id)
+        return True
