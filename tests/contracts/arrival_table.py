@@ -93,12 +93,14 @@ class ArrivalTableContract:
         assert table.came_to([], TODAY, TODAY + DAY) == {}
 
     def test_sizes_are_added_up_by_profile(self, catalog: Catalog, table: ArrivalTable) -> None:
-        """Over the days that were asked for, both ends included."""
+        """Of those that were asked for, over the days that were, both ends included."""
         for number, profile in enumerate(("web", "web", "laptop", "old")):
             at = NOON - (10 * DAY if profile == "old" else number * DAY)
             archive = evolve(make_archive(f"{number}.tar.gz", profile=profile, received_at=at), size_bytes=10**number)
             catalog.claim(archive, LEASE)
             confirm(catalog, archive)
 
-        assert table.sizes(TODAY - 2 * DAY, TODAY) == {"web": 11, "laptop": 100}
-        assert table.sizes(TODAY + DAY, TODAY + DAY) == {}
+        assert table.sizes(["web", "laptop", "old", "nobody"], TODAY - 2 * DAY, TODAY) == {"web": 11, "laptop": 100}
+        assert table.sizes(["laptop"], TODAY - 2 * DAY, TODAY) == {"laptop": 100}
+        assert table.sizes([], TODAY - 2 * DAY, TODAY) == {}
+        assert table.sizes(["web"], TODAY + DAY, TODAY + DAY) == {}

@@ -766,6 +766,23 @@ class CatalogContract(ClaimsContract, RemovalsContract):
         assert catalog.sums(profiles) == summed(rows)
         assert catalog.sums() == summed(catalog.totals())
 
+    def test_each_profile_has_its_sums(self, catalog: Catalog) -> None:
+        """Over its types; not one that lost all it had."""
+        assert catalog.held() == {}
+        catalog.adopt(several())
+        lost = [archive for archive in several() if archive.id.profile == "mail"]
+        for archive in lost:
+            catalog.mark(archive.id, ArchiveState.TRASHED)
+
+        assert catalog.held() == {
+            profile: Sums(
+                sum(row.archives for row in catalog.totals(profile)),
+                sum(row.size_bytes for row in catalog.totals(profile)),
+            )
+            for profile in {row.profile for row in catalog.totals()}
+        }
+        assert (len(lost) > 0, "mail" in catalog.held()) == (True, False)
+
     def test_sums_follow_whatever_happens(self, catalog: Catalog) -> None:
         """They equal the sums of the totals after every kind of change, and are empty for an empty catalog."""
         assert catalog.sums() == summed([])

@@ -239,6 +239,13 @@ class MemoryCatalog(MemoryLinks):
             for type in BackupType
         }
 
+    def held(self) -> dict[str, Sums]:
+        found: dict[str, Sums] = {}
+        for row in self.totals():
+            before = found.get(row.profile, Sums(0, 0))
+            found[row.profile] = Sums(before.archives + row.archives, before.size_bytes + row.size_bytes)
+        return found
+
     def profiles_since(self, mark: int) -> tuple[list[str], int]:
         with self._lock:
             return list(islice(self._entries.profiles, mark, None)), len(self._entries.profiles)

@@ -44,6 +44,7 @@ from .queries import (
     ENTERED,
     FIND,
     FORGET_EVERYTHING,
+    HELD,
     LAST_SEQ,
     MARK,
     NAMED,
@@ -253,6 +254,9 @@ class SqlCatalog(SqlClaims, SqlLinks, SqlRemovals):
             type: Sums(int(archives or 0), int(size_bytes or 0))
             for type, archives, size_bytes in zip(BackupType, found[::2], found[1::2], strict=True)
         }
+
+    def held(self) -> dict[str, Sums]:
+        return {profile: Sums(int(archives), int(size)) for profile, archives, size in self._all(HELD, {})}
 
     def profiles_since(self, mark: int) -> tuple[list[str], int]:
         rows = self._all(PROFILES_SINCE, {"mark": mark})

@@ -98,6 +98,14 @@ TOLD = select(totals.c.profile, totals.c.type, totals.c.archives, totals.c.size_
 )
 
 
+# Without the newest archive of each, which costs ten times as much.
+HELD = (
+    select(totals.c.profile, func.sum(totals.c.archives), func.sum(totals.c.size_bytes))
+    .where(totals.c.archives > literal(0))
+    .group_by(totals.c.profile)
+)
+
+
 TOTALS_IN = TOTALS.where(is_one_of(totals.c.profile, "profiles"))
 
 

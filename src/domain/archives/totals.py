@@ -30,7 +30,7 @@ class Totals:
 
 @frozen
 class Sums:
-    """How many archives of one type there are, and their bytes."""
+    """How many archives there are, and their bytes."""
 
     archives: int
     size_bytes: int

@@ -252,6 +252,13 @@ class Catalog(KeptLinks, Removals, Protocol):
         Cost does not grow with the number of archives; it does, slowly, with that of the profiles.
         """
 
+    def held(self) -> dict[str, Sums]:
+        """
+        The sums of each profile that holds an archive.
+
+        Cost grows with the number of profiles, a few microseconds each, and not with that of archives.
+        """
+
     def profiles_since(self, mark: int) -> tuple[list[str], int]:
         """
         The profiles added since *mark* (0 at first), in the order they were added, and the mark for the next call.

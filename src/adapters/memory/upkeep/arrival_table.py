@@ -56,10 +56,11 @@ class MemoryArrivalTable:
                 days[one.day] = days.get(one.day, False) or one.type is BackupType.FULL
         return found
 
-    def sizes(self, first: date, last: date) -> dict[str, int]:
+    def sizes(self, profiles: Collection[str], first: date, last: date) -> dict[str, int]:
         found = Counter[str]()
         for one in self.days(first, last):
-            found[one.profile] += one.size_bytes
+            if one.profile in profiles:
+                found[one.profile] += one.size_bytes
         return dict(found)
 
 

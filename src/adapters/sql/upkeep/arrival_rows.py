@@ -92,8 +92,8 @@ class SqlArrivalTable:
                 found[profile][of_day[day]] = bool(is_full) or found[profile].get(of_day[day], False)
         return found
 
-    def sizes(self, first: date, last: date) -> dict[str, int]:
-        values: Values = {"first": (first - _EPOCH).days, "last": (last - _EPOCH).days}
+    def sizes(self, profiles: Collection[str], first: date, last: date) -> dict[str, int]:
+        values: Values = {**those(profiles), "first": (first - _EPOCH).days, "last": (last - _EPOCH).days}
         return dict(self._all(_SIZES, values))
 
 
@@ -113,8 +113,9 @@ _OF_PROFILE = _OF_ALL.where(_d.profile == bindparam("of_profile"))
 _CAME_TO = select(_d.profile, _d.day, _d.type == literal(BackupType.FULL.value)).where(
     is_one_of(_d.profile, "profiles"), _d.day >= bindparam("first"), _d.day <= bindparam("last")
 )
+# Profile by profile, in the order of the key: by the days alone SQLite would sort what it finds, three times as slow.
 _SIZES = (
     select(_d.profile, cast(func.sum(_d.size_bytes), BigInteger))
-    .where(_d.day >= bindparam("first"), _d.day <= bindparam("last"))
+    .where(is_one_of(_d.profile, "profiles"), _d.day >= bindparam("first"), _d.day <= bindparam("last"))
     .group_by(_d.profile)
 )

@@ -74,15 +74,11 @@ class ReadStorage:
             BackendUnavailable: store or catalog cannot be read.
         """
         today = day_of(self.clock.now())
-        came = self.arrived.sizes(today - timedelta(days=GROWN_OVER - 1), today)
-        held: dict[str, tuple[int, int]] = {}
-        for row in self.catalog.totals():
-            archives, size_bytes = held.get(row.profile, (0, 0))
-            held[row.profile] = archives + row.archives, size_bytes + row.size_bytes
+        held = {profile: sums for profile, sums in self.catalog.held().items() if sees(profile)}
+        came = self.arrived.sizes(held, today - timedelta(days=GROWN_OVER - 1), today)
         growth = [
-            ProfileGrowth(profile, archives, size_bytes, came.get(profile, 0))
-            for profile, (archives, size_bytes) in held.items()
-            if sees(profile)
+            ProfileGrowth(profile, sums.archives, sums.size_bytes, came.get(profile, 0))
+            for profile, sums in held.items()
         ]
         growth.sort(key=lambda one: (-one.came_bytes, -one.size_bytes, one.profile))
         return tuple(growth), self._server() if with_server else None
