@@ -10,8 +10,10 @@ import pytest
 from attrs import evolve
 
 from tarkeep.domain.archives.archive import ArchiveState
+from tarkeep.domain.archives.totals import Sums
 from tarkeep.domain.errors.archives import ClaimLost
-from tarkeep.domain.ports.catalog import AlreadyStored, Catalog, Claimed, ClaimedElsewhere, TakenClaim
+from tarkeep.domain.errors.capacity import QuotaExceeded
+from tarkeep.domain.ports.catalog import AlreadyStored, Catalog, Claimed, ClaimedElsewhere, Holding, TakenClaim
 from tests.support.archives import make_archive
 from tests.support.catalogs import recounted
 from tests.support.claims import LEASE, OVER, claimed
@@ -26,6 +28,39 @@ class ClaimsContract:
 
         assert len(tokens) == 20
         assert all(len(token) >= 32 for token in tokens)
+
+    def test_a_claim_is_judged_by_what_its_profile_holds(self, catalog: Catalog) -> None:
+        """By entries and by the claims of others; what the judge raises is raised, and then nothing is claimed."""
+        first, second, third = (make_archive(f"{size}.tar.gz", content=b"1" * size) for size in (1, 2, 3))
+        catalog.adopt([first, make_archive(profile="another")])
+        claimed(catalog, second)
+        claimed(catalog, make_archive("claimed.tar.gz", profile="another"))
+        told: list[Holding] = []
+
+        def refuse(held: Holding) -> None:
+            told.append(held)
+            assert catalog.find(first.id) == first
+            raise QuotaExceeded("document", "archives", "max_archives", 2, 2, 1)
+
+        with pytest.raises(QuotaExceeded):
+            catalog.claim(third, LEASE, refuse)
+        assert {claim.id.name for claim in catalog.open_claims()} == {second.id.name, "claimed.tar.gz"}
+        assert isinstance(catalog.claim(third, LEASE, told.append), Claimed)
+
+        assert all(held == Holding(Sums(1, 1), {second.id: 2}) for held in told)
+        assert catalog.holding("document") == Holding(Sums(1, 1), {second.id: 2, third.id: 3})
+        assert catalog.holding("nobody") == catalog.holding("no/name") == Holding(Sums(0, 0), {})
+
+    def test_what_is_taken_is_not_judged(self, catalog: Catalog) -> None:
+        """Sending an archive again needs no room."""
+        catalog.adopt([OTHER])
+        claimed(catalog, make_archive())
+
+        def refuse(_: Holding) -> None:
+            raise AssertionError
+
+        assert catalog.claim(OTHER, LEASE, refuse) == AlreadyStored(OTHER)
+        assert catalog.claim(make_archive(), LEASE, refuse) == ClaimedElsewhere()
 
     @pytest.mark.parametrize("lease", [LEASE, OVER])
     def test_only_its_holder_confirms_renews_and_releases_a_claim(self, catalog: Catalog, lease: timedelta) -> None:

@@ -10,6 +10,7 @@ from attrs import evolve
 
 from tarkeep.domain import uploads
 from tarkeep.domain.archives.archive import Offer
+from tarkeep.domain.errors.capacity import QuotaExceeded
 from tarkeep.domain.errors.uploads import UploadNotFound
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.identity.digests import DeclaredDigests
@@ -52,6 +53,20 @@ class UploadSessionsContract:
         for found in (sessions, reopened()):
             assert found.all() == saved
             assert [found.get(one.id) for one in saved] == saved
+
+    def test_what_is_refused_is_not_saved(self, reopened: Callable[[], UploadSessions]) -> None:
+        """The error of the judge is raised, and the state before stays."""
+        sessions = reopened()
+        sessions.save(upload("a"), lambda: None)
+
+        def refuse() -> None:
+            assert [one.id for one in sessions.unfinished()] == ["a"]
+            raise QuotaExceeded("laptop", "bytes", "max_bytes", 10, 10, 10)
+
+        for refused in (upload("b"), uploads.advanced(upload("a"), 5, NOW)):
+            with pytest.raises(QuotaExceeded):
+                sessions.save(refused, refuse)
+        assert sessions.all() == [upload("a")]
 
     def test_the_last_state_counts(self, reopened: Callable[[], UploadSessions]) -> None:
         """However often an upload is saved."""

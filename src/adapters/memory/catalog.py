@@ -26,10 +26,13 @@ from ...domain.ports.catalog import (
     Claimed,
     ClaimedElsewhere,
     ClaimOutcome,
+    Holding,
     InventoryPage,
+    Judge,
     ListedArchive,
     ListedPage,
     TakenClaim,
+    admits_all,
 )
 from ...domain.retention.arrival import Arrival, arrival_of
 from ...domain.scrubbing.findings import Fault
@@ -73,13 +76,21 @@ class MemoryCatalog(MemoryLinks):
         self.leases = MemoryLeaseTable()
         self.used = MemoryUsageTable()
 
-    def claim(self, archive: BackupArchive, lease: timedelta) -> ClaimOutcome:
+    def claim(self, archive: BackupArchive, lease: timedelta, judge: Judge = admits_all) -> ClaimOutcome:
         with self._lock:
             if archive.id in self._entries.numbered:
                 return AlreadyStored(self._entries.numbered[archive.id][1])
             if archive.id in self._claims:
                 return ClaimedElsewhere()
+            judge(self.holding(archive.id.profile))
             return Claimed(self._claims.enter(archive, lease))
+
+    def holding(self, profile: str) -> Holding:
+        with self._lock:
+            rows = self.totals(profile)
+            stored = Sums(sum(row.archives for row in rows), sum(row.size_bytes for row in rows))
+            claims = (claim for claim in self._claims.all() if claim.id.profile == profile)
+            return Holding(stored, {claim.id: claim.size_bytes for claim in claims})
 
     def renew(self, id: ArchiveId, token: str, lease: timedelta) -> None:
         with self._lock:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol, TypeAlias
 
@@ -49,6 +49,22 @@ class TakenClaim:
 
 
 ClaimOutcome: TypeAlias = Claimed | AlreadyStored | ClaimedElsewhere
+
+
+@frozen
+class Holding:
+    """What counts toward the quota of a profile: the sums of its entries, and the open claims, with their sizes."""
+
+    stored: Sums
+    claimed: Mapping[ArchiveId, int]
+
+
+Judge: TypeAlias = Callable[[Holding], None]
+"""Raises whatever keeps an archive from being added to a profile that holds that."""
+
+
+def admits_all(_held: Holding) -> None:
+    """For profiles without a quota."""
 
 
 @frozen
@@ -104,8 +120,19 @@ class Catalog(KeptLinks, Removals, Protocol):
     its effect.
     """
 
-    def claim(self, archive: BackupArchive, lease: timedelta) -> ClaimOutcome:
-        """Reserve the identity of *archive* for *lease*, remembering all of it, unless it is stored or claimed."""
+    def claim(self, archive: BackupArchive, lease: timedelta, judge: Judge = ...) -> ClaimOutcome:
+        """
+        Reserve the identity of *archive* for *lease*, remembering all of it, unless it is stored or claimed.
+
+        If it is free, *judge* is told what its profile holds, while nobody adds to the profile, in any server. It may
+        read the catalog, and may be asked again.
+
+        Raises:
+            Whatever *judge* raises; nothing is claimed then.
+        """
+
+    def holding(self, profile: str) -> Holding:
+        """What *profile* holds."""
 
     def renew(self, id: ArchiveId, token: str, lease: timedelta) -> None:
         """

@@ -10,6 +10,10 @@ from typing import Protocol
 from ..uploads import Upload
 
 
+def nothing() -> None:
+    """For uploads that no quota concerns."""
+
+
 class UploadSessions(Protocol):
     """
     The state of resumable uploads; their bytes are in the store's staging.
@@ -17,8 +21,15 @@ class UploadSessions(Protocol):
     When a writing method returns, its effect survives a power cut.
     """
 
-    def save(self, upload: Upload) -> None:
-        """Save *upload*, in place of any earlier state of it."""
+    def save(self, upload: Upload, judge: Callable[[], None] = ...) -> None:
+        """
+        Save *upload*, in place of any earlier state of it.
+
+        Before, *judge* is called, while no other server adds to the profile of *upload*; it may be called again.
+
+        Raises:
+            Whatever *judge* raises; nothing is saved then.
+        """
 
     def get(self, id: str) -> Upload:
         """

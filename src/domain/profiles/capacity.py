@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from attrs import frozen
 
-from ..archives.totals import Totals, Usage
+from ..archives.totals import Sums, Usage
 from ..errors.capacity import InsufficientStorage, QuotaExceeded
 from ..errors.content import TooLarge
 from .rules import ProfileRules
@@ -54,17 +54,17 @@ def check_room(usage: Usage, reserve: Reserve, coming_bytes: int) -> None:
 
 
 def check_quota(
-    profile: str, rules: ProfileRules, totals: Iterable[Totals], coming_bytes: int, unfinished_bytes: int = 0
+    profile: str, rules: ProfileRules, held: Iterable[Sums], coming_bytes: int, unfinished_bytes: int = 0
 ) -> None:
     """
-    Check that one more archive of *coming_bytes* fits into what *rules* allow *profile*, which holds *totals*.
+    Check that one more archive of *coming_bytes* fits into what *rules* allow *profile*, which has *held* altogether.
 
     *unfinished_bytes* are held by uploads that are to become archives of the profile.
 
     Raises:
         QuotaExceeded: it does not fit.
     """
-    rows = list(totals)
+    rows = list(held)
     held_bytes, archives = sum(row.size_bytes for row in rows) + unfinished_bytes, sum(row.archives for row in rows)
     if rules.max_bytes is not None and held_bytes + coming_bytes > rules.max_bytes:
         raise QuotaExceeded(profile, "bytes", "max_bytes", rules.max_bytes, held_bytes, coming_bytes, unfinished_bytes)

@@ -16,12 +16,15 @@ from sqlalchemy import text
 
 from tarkeep.adapters.sql.catalog import SqlCatalog
 from tarkeep.adapters.sql.shared.exclusion import Exclusion, sharing
+from tarkeep.adapters.sql.shared.tables import SharedTables
+from tarkeep.adapters.sql.shared.upload_rows import SqlUploadSessions
 from tarkeep.adapters.sql.statements import Transaction
 from tarkeep.domain.archives.archive import ArchiveState
 from tarkeep.domain.errors.capacity import CatalogBusy
 from tarkeep.domain.identity.archive_id import BackupType
 from tarkeep.domain.ports.catalog import Claimed
 from tarkeep.domain.scrubbing.findings import Fault
+from tests.contracts.upload_sessions import upload
 from tests.support.archives import NOON, make_archive
 from tests.support.catalogs import all_archives, recounted
 from tests.support.claims import LEASE, claimed
@@ -165,6 +168,19 @@ def until(is_so: Callable[[], bool]) -> None:
     while not is_so():
         assert monotonic() < deadline
         Event().wait(0.001)
+
+
+def test_an_upload_is_judged_while_nobody_adds_to_its_profile(url: str) -> None:
+    """Neither a claim can come between its judgement and its saving, nor is another profile held up."""
+    with closing(SqlCatalog.open(url, busy_seconds=0.1)) as catalog, closing(SharedTables.open(url)) as tables:
+
+        def judge() -> None:
+            with pytest.raises(CatalogBusy):
+                catalog.claim(make_archive(profile="laptop"), LEASE)
+            claimed(catalog, make_archive(profile="another"))
+
+        SqlUploadSessions(tables, lambda _: None, "here").save(upload("a"), judge)
+        claimed(catalog, make_archive(profile="laptop"))
 
 
 def test_new_profiles_are_numbered_one_after_the_other(url: str, other: psycopg.Connection) -> None:

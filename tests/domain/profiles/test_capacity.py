@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import pytest
 
-from tarkeep.domain.archives.totals import Totals, Usage
+from tarkeep.domain.archives.totals import Sums, Usage
 from tarkeep.domain.errors.capacity import InsufficientStorage, QuotaExceeded
-from tarkeep.domain.identity.archive_id import BackupType
 from tarkeep.domain.profiles.capacity import NO_RESERVE, Reserve, check_quota, check_room
 from tarkeep.domain.profiles.rules import ProfileRules
 
-NOW = datetime(2026, 11, 24, tzinfo=UTC)
 GIB = 1 << 30
-HELD = [Totals("p", BackupType.FULL, 2, 70, NOW), Totals("p", BackupType.INC, 1, 20, NOW)]
+HELD = [Sums(2, 70), Sums(1, 20)]
 
 
 @pytest.mark.parametrize(

@@ -16,14 +16,36 @@ from sqlalchemy import bindparam, delete, func, literal, or_, select, true, upda
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ....domain.archives.archive import ArchiveState, BackupArchive
+from ....domain.archives.totals import Sums
 from ....domain.errors.archives import ClaimLost
 from ....domain.identity.archive_id import ArchiveId
-from ....domain.ports.catalog import AlreadyStored, Claimed, ClaimedElsewhere, ClaimOutcome, TakenClaim
+from ....domain.ports.catalog import (
+    AlreadyStored,
+    Claimed,
+    ClaimedElsewhere,
+    ClaimOutcome,
+    Holding,
+    Judge,
+    TakenClaim,
+    admits_all,
+)
 from ..counts import add_to_totals
 from ..entry import entry_of
 from ..links.changes import LinkChanges, change_of
-from ..rows import ARCHIVE, Rows, Values, archive_of, identity, microseconds, sought, values_of
-from ..schema import EVERYBODY, OPEN_CLAIM, archives
+from ..rows import (
+    ARCHIVE,
+    Query,
+    Rows,
+    Values,
+    archive_of,
+    id_of,
+    identity,
+    may_exist,
+    microseconds,
+    sought,
+    values_of,
+)
+from ..schema import EVERYBODY, OPEN_CLAIM, archives, totals
 from ..statements import Transaction
 from ..upkeep.arrival_rows import SqlArrivalTable
 from .database_clock import DatabaseClock
@@ -46,12 +68,14 @@ class SqlClaims:
     def _write_surely(self, work: Callable[[Transaction], _Result], of: str) -> _Result:
         raise NotImplementedError
 
-    def claim(self, archive: BackupArchive, lease: timedelta) -> ClaimOutcome:
+    def claim(self, archive: BackupArchive, lease: timedelta, judge: Judge = admits_all) -> ClaimOutcome:
         token = secrets.token_hex(_TOKEN_BYTES)
         values = values_of(archive, claimed=True) | {"claim_token": token, "lease_us": _length(lease)}
 
         def enter(transaction: Transaction) -> ClaimOutcome:
             if transaction.run(self._claim_if_free, values) == 1:
+                if judge is not admits_all:
+                    judge(_held(transaction.rows, archive.id.profile, token))
                 return Claimed(token)
             ((claimed, holder, *row),) = transaction.rows(_HOLDER, identity(archive.id))
             if not claimed:
@@ -98,6 +122,9 @@ class SqlClaims:
 
         self._write_surely(give_up, id.profile)
 
+    def holding(self, profile: str) -> Holding:
+        return _held(self._all, profile) if may_exist(profile) else Holding(Sums(0, 0), {})
+
     def open_claims(self) -> list[BackupArchive]:
         return [archive_of(row) for row in self._all(_OPEN_CLAIMS, {})]
 
@@ -125,6 +152,16 @@ def claiming(dialect: str) -> Any:
     return insert.values(claim_until_us=_LEASED).on_conflict_do_nothing().inline()
 
 
+def _held(rows_of: Callable[[Query, Values], Rows], profile: str, but: str = "") -> Holding:
+    """What *profile* holds, but for the claim with that token. Claims first: one may become an entry meanwhile."""
+    claims = rows_of(_CLAIMS_OF, {"of_profile": profile})
+    ((archives, size_bytes),) = rows_of(_STORED_OF, {"of_profile": profile})
+    return Holding(
+        Sums(int(archives), int(size_bytes)),
+        {id_of(profile, type, name): size for type, name, size, token in claims if token is None or token != but},
+    )
+
+
 def _length(lease: timedelta) -> int:
     return lease // timedelta(microseconds=1)
 
@@ -141,6 +178,12 @@ _is_ours = (_a.claimed, _a.claim_token == bindparam("sought_token"))
 _HOLDER = select(_a.claimed, _a.claim_token, *ARCHIVE).where(
     _a.type == bindparam("type"), _a.name == bindparam("name"), _a.profile == bindparam("profile")
 )
+_CLAIMS_OF = select(_a.type, _a.name, _a.size_bytes, _a.claim_token).where(
+    OPEN_CLAIM, _a.profile == bindparam("of_profile")
+)
+_STORED_OF = select(
+    func.coalesce(func.sum(totals.c.archives), 0), func.coalesce(func.sum(totals.c.size_bytes), 0)
+).where(totals.c.profile == bindparam("of_profile"))
 _OPEN_CLAIMS = select(*ARCHIVE).where(OPEN_CLAIM).order_by(_a.profile, _a.type, _a.name)
 _RENEW = update(archives).where(*_of_identity, *_is_ours).values(claim_until_us=_LEASED)
 _CONFIRM = (

@@ -64,6 +64,16 @@ def joins(transaction: Transaction, of: str) -> bool:
     return bool(is_free)
 
 
+def alone_with_profile(transaction: Transaction, of: str) -> None:
+    """
+    Wait until nobody else changes the profile *of*, until the end of *transaction*.
+
+    For one that changes other tables: who has a lock of the catalog wants none of theirs.
+    """
+    if transaction.dialect != "sqlite":
+        transaction.rows(_WAIT, {"number": _number(of)})
+
+
 def alone_with_new_totals(transaction: Transaction) -> None:
     """
     Wait until nobody else numbers new totals, until the end of *transaction*: numbers become visible in their order.
@@ -80,4 +90,5 @@ def _number(of: str) -> int:
 
 
 _TRY = select(func.pg_try_advisory_xact_lock(bindparam("number", type_=BigInteger)))
+_WAIT = select(func.pg_advisory_xact_lock(bindparam("number", type_=BigInteger)))
 _NUMBERING = text(f"SELECT pg_advisory_xact_lock({Exclusion.NEW_TOTALS.value})")

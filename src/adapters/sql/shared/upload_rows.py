@@ -21,13 +21,14 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from ....domain.errors.uploads import UploadLocked, UploadNotFound
 from ....domain.ports.upkeep.leases import HeldLease, Leases
-from ....domain.ports.uploads import UploadLocks
+from ....domain.ports.uploads import UploadLocks, nothing
 from ....domain.upload_record import decoded, encoded
 from ....domain.uploads import Upload
 from ..rows import Values, as_written, microseconds
 from ..schema import leases, uploads
 from ..statements import Transaction
 from .database_clock import DatabaseClock
+from .exclusion import alone_with_profile
 from .tables import SharedTables
 
 _FIRST_POLL, _LAST_POLL = 0.1, 1.0
@@ -86,7 +87,7 @@ class SqlUploadSessions:
     lease_of: Callable[[str], HeldLease | None]
     holder: str
 
-    def save(self, upload: Upload) -> None:
+    def save(self, upload: Upload, judge: Callable[[], None] = nothing) -> None:
         """
         Also raises:
             UploadLocked: another server goes on with the upload.
@@ -104,6 +105,9 @@ class SqlUploadSessions:
                 _IS_HELD, {"of": lease_name(upload.id), "of_holder": self.holder, "of_fence": lease.fence}
             ):
                 raise UploadLocked(upload.id)
+            if judge is not nothing and upload.held_for is not None:
+                alone_with_profile(transaction, upload.held_for)
+                judge()
             transaction.run(_SAVE[self.tables.engine.dialect.name], row)
 
         self.tables.write(save)

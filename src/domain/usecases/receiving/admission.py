@@ -7,13 +7,14 @@ from collections.abc import Callable, Collection, Sequence
 from attrs import frozen
 
 from ...archives.archive import ArchiveState, BackupArchive, Offer
+from ...archives.totals import Sums
 from ...chains.links import base_types
 from ...chains.neighbours import order
 from ...errors.archives import ArchiveNotFound
 from ...errors.restoring import ParentMismatch
 from ...identity.archive_id import ArchiveId
 from ...identity.naming import time_in_name
-from ...ports.catalog import Catalog
+from ...ports.catalog import Catalog, Holding, Judge, admits_all
 from ...ports.store import ArchiveStore
 from ...profiles.capacity import NO_RESERVE, Reserve, check_quota, check_room, check_size
 from ...profiles.rules import NO_RULES, Rules
@@ -56,7 +57,7 @@ class AdmissionChecks:
                 already is not judged: it is probably a retry. Nor is a copy.
         """
         if self.rules.has_quota(offer.id.profile) and self.stored(offer.id) is None:
-            self.quota(offer.id.profile, coming_bytes, instead_of)
+            self.quota(offer.id, coming_bytes, instead_of)
         self.parent(offer)
 
     def room(self, coming_bytes: int = 0) -> None:
@@ -114,7 +115,8 @@ class AdmissionChecks:
             stored = self.stored(upload.offer.id)
             if stored is not None and held_bytes(upload) <= stored.size_bytes:
                 return
-        self.quota(profile, held_bytes(upload), (upload.id,))
+        id = None if upload.offer is None else upload.offer.id
+        self._check(profile, id, held_bytes(upload), (upload.id,), self.catalog.holding(profile))
 
     def size(self, size_bytes: int) -> None:
         """Check that an archive may be that large. Raises TooLarge."""
@@ -124,16 +126,28 @@ class AdmissionChecks:
         """Whether the profile of *offer* accepts archives that cannot be read."""
         return self.rules.of(offer.id.profile).allow_opaque
 
-    def quota(self, profile: str, coming_bytes: int, instead_of: Collection[str]) -> None:
-        """Check that *profile* may hold that many more bytes. Raises QuotaExceeded."""
-        # in this order, so that an upload that becomes an archive meanwhile is not counted twice
-        totals = self.catalog.totals(profile)
+    def quota(self, id: ArchiveId, coming_bytes: int, instead_of: Collection[str]) -> None:
+        """Check that the profile of *id* may hold that many more bytes under it. Raises QuotaExceeded."""
+        self.judge(id, coming_bytes, instead_of)(self.catalog.holding(id.profile))
+
+    def judge(self, id: ArchiveId, coming_bytes: int, instead_of: Collection[str]) -> Judge:
+        """The same for a claim on *id*, whose profile has a quota or none."""
+        if not self.rules.has_quota(id.profile):
+            return admits_all
+        return lambda held: self._check(id.profile, id, coming_bytes, instead_of, held)
+
+    def _check(
+        self, profile: str, id: ArchiveId | None, coming_bytes: int, instead_of: Collection[str], held: Holding
+    ) -> None:
+        claimed = {other: size_bytes for other, size_bytes in held.claimed.items() if other != id}
+        # asked for after *held*, so that an upload that becomes an archive meanwhile is not counted twice
         beside = sum(
             held_bytes(upload)
             for upload in self.unfinished()
-            if upload.held_for == profile and upload.id not in instead_of and not self._is_stored(upload)
+            if upload.held_for == profile and upload.id not in instead_of and not self._is_counted(upload, claimed)
         )
-        check_quota(profile, self.rules.of(profile), totals, coming_bytes, beside)
+        rows = (held.stored, Sums(len(claimed), sum(claimed.values())))
+        check_quota(profile, self.rules.of(profile), rows, coming_bytes, beside)
 
     def is_known(self, id: ArchiveId) -> bool:
         """Whether an archive of that identity is stored, or was until the profile's policy removed it."""
@@ -146,9 +160,11 @@ class AdmissionChecks:
         except ArchiveNotFound:
             return None
 
-    def _is_stored(self, upload: Upload) -> bool:
-        """Whether *upload* is stored already; its session records that a moment later."""
+    def _is_counted(self, upload: Upload, claimed: Collection[ArchiveId]) -> bool:
+        """Whether *upload* is stored already, or is just being; its session records that a moment later."""
         if upload.sha256 is None or upload.offer is None:
             return False
+        if upload.offer.id in claimed:
+            return True
         stored = self.stored(upload.offer.id)
         return stored is not None and stored.digests.sha256 == upload.sha256

@@ -18,7 +18,7 @@ from ...archives import sidecar
 from ...archives.archive import ArchiveState, BackupArchive
 from ...errors.archives import ArchiveNotFound, ClaimLost, ReceiveInProgress
 from ...identity.archive_id import ArchiveId
-from ...ports.catalog import AlreadyStored, Catalog, Claimed, TakenClaim
+from ...ports.catalog import AlreadyStored, Catalog, Claimed, Judge, TakenClaim, admits_all
 from ...ports.store import ArchiveStore
 from ...ports.system import Clock
 from .outcome import conflict_with
@@ -58,11 +58,14 @@ def settle_claim(claim: TakenClaim, store: ArchiveStore, catalog: Catalog, *, is
 
 @frozen
 class HeldClaim:
-    """A claim on *id*; its lease began no earlier than *since*, by the clock that is never set."""
+    """
+    A claim on *id*; its lease began no earlier than *since*, by the clock that is never set. *judge* admitted it.
+    """
 
     id: ArchiveId
     token: str
     since: timedelta
+    judge: Judge = admits_all
 
 
 @frozen
@@ -79,19 +82,20 @@ class HoldClaim:
     is_alone: bool = True
     lease: timedelta = LEASE
 
-    def take(self, archive: BackupArchive, patience: timedelta) -> HeldClaim | BackupArchive:
+    def take(self, archive: BackupArchive, patience: timedelta, judge: Judge = admits_all) -> HeldClaim | BackupArchive:
         """
         Claim the identity of *archive*, or the archive that has it. A claim of somebody else is waited for.
 
         Raises:
             ReceiveInProgress: it did not end within *patience*.
+            Whatever *judge* raises, as `Catalog.claim` says.
         """
         waiting = _Waiting(self.clock, archive.id, patience)
         while True:
             since = self.clock.monotonic()
-            outcome = self.catalog.claim(archive, self.lease)
+            outcome = self.catalog.claim(archive, self.lease, judge)
             if isinstance(outcome, Claimed):
-                return HeldClaim(archive.id, outcome.token, since)
+                return HeldClaim(archive.id, outcome.token, since, judge)
             if isinstance(outcome, AlreadyStored):
                 return outcome.archive
             if not self.settle_left(archive.id):
@@ -113,6 +117,7 @@ class HoldClaim:
 
         Raises:
             ReceiveInProgress: it is not.
+            Whatever its judge raises: others were faster, and the quota has no room any more.
         """
         since = self.clock.monotonic()
         if since - held.since <= self.lease / 2:
@@ -120,10 +125,10 @@ class HoldClaim:
         try:
             self.catalog.renew(held.id, held.token, self.lease)
         except ClaimLost:
-            outcome = self.catalog.claim(archive, self.lease)
+            outcome = self.catalog.claim(archive, self.lease, held.judge)
             if not isinstance(outcome, Claimed):
                 raise ReceiveInProgress(held.id) from None
-            return HeldClaim(held.id, outcome.token, since)
+            return evolve(held, token=outcome.token, since=since)
         return evolve(held, since=since)
 
     def give_up(self, held: HeldClaim) -> None:

@@ -29,7 +29,7 @@ from ...identity.archive_id import ArchiveId
 from ...identity.digests import Digests
 from ...identity.invalid import InvalidName
 from ...identity.naming import with_time
-from ...ports.catalog import Catalog, TakenClaim
+from ...ports.catalog import Catalog, Judge, TakenClaim
 from ...ports.members import RecordsWriter
 from ...ports.store import ArchiveStore, ArchiveWriter
 from ...ports.system import Clock, NameLocks
@@ -181,18 +181,23 @@ class StoreArchive:
         """
         Claim the identity of *archive* and publish it. Returns the outcome, or else the archive that has the identity.
         """
-        with self._room_for(archive, instead_of):
-            claim = self.claims.take(archive, self.patience)
+        judge = self.admission.judge(archive.id, archive.size_bytes, instead_of)
+        with self._counting(archive.id.profile):
+            claim = self.claims.take(archive, self.patience, judge)
             if isinstance(claim, HeldClaim):
                 return self._publish(archive, claim, writer, recording)
         if claim.state is ArchiveState.TRASHED:
             with self.names.hold_profile(archive.id.profile):
-                self._check_quota(archive, instead_of)
-                return self._store_again(claim, archive, writer, recording)
+                return self._store_again(claim, archive, judge, writer, recording)
         return claim
 
     def _store_again(
-        self, removed: BackupArchive, archive: BackupArchive, writer: ArchiveWriter, recording: RecordsWriter
+        self,
+        removed: BackupArchive,
+        archive: BackupArchive,
+        judge: Judge,
+        writer: ArchiveWriter,
+        recording: RecordsWriter,
     ) -> Received | BackupArchive:
         """
         Store *archive*, whose identity *removed* has, an archive that was removed by the profile's policy.
@@ -209,7 +214,7 @@ class StoreArchive:
             writer.seal(sidecar.encode(archive))
         self.catalog.forget(removed.id)
         try:
-            claim = self.claims.take(archive, self.patience)
+            claim = self.claims.take(archive, self.patience, judge)
             return self._publish(archive, claim, writer, recording) if isinstance(claim, HeldClaim) else claim
         except TarkeepError:
             with suppress(TarkeepError):  # what was known of it stays known; a claim that is left open goes first
@@ -217,18 +222,13 @@ class StoreArchive:
             raise
 
     @contextmanager
-    def _room_for(self, archive: BackupArchive, instead_of: Collection[str]) -> Iterator[None]:
-        """In the context the profile's quota has room for *archive*, and nothing else is added to the profile."""
-        if not self.admission.rules.has_quota(archive.id.profile):
+    def _counting(self, profile: str) -> Iterator[None]:
+        """In the context nobody else adds to *profile*, if it has a quota: two do not refuse each other."""
+        if not self.admission.rules.has_quota(profile):
             yield
             return
-        with self.names.hold_profile(archive.id.profile):
-            self._check_quota(archive, instead_of)
+        with self.names.hold_profile(profile):
             yield
-
-    def _check_quota(self, archive: BackupArchive, instead_of: Collection[str]) -> None:
-        if self.admission.rules.has_quota(archive.id.profile) and self.admission.stored(archive.id) is None:
-            self.admission.quota(archive.id.profile, archive.size_bytes, instead_of)
 
     def stored_as(self, offer: Offer, sha256: str) -> BackupArchive | None:
         """

@@ -113,8 +113,8 @@ class AppendToUpload:
         if profile is None or uploads.held_bytes(coming) <= uploads.held_bytes(before):
             return
         with self.begin_intake.settle.names.hold_profile(profile):
-            self.admission.upload(coming)
-            self.under_way.sessions.save(upload)  # a declared length counts from now on
+            # a declared length counts from now on
+            self.under_way.sessions.save(upload, lambda: self.admission.upload(coming))
 
     def _append(self, upload: Upload, blocks: Iterable[Block], checksum: Checksum | None, is_the_rest: bool) -> Upload:
         before = upload

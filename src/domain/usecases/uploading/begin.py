@@ -110,20 +110,25 @@ class BeginUpload:
             return
         with self.settle.names.hold_profile(profile):
             try:
-                self.admission.upload(upload)
+                self._save_if_admitted(upload)
             except QuotaExceeded as refusal:
-                self._make_room(refusal, upload)
-            self.under_way.sessions.save(upload)
+                self._save_instead(refusal, upload)
 
-    def _make_room(self, refusal: QuotaExceeded, upload: Upload) -> None:
-        """Let as many uploads of the same sender give way as *upload* needs; none if even all would not suffice."""
+    def _save_if_admitted(self, upload: Upload) -> None:
+        self.under_way.sessions.save(upload, lambda: self.admission.upload(upload))
+
+    def _save_instead(self, refusal: QuotaExceeded, upload: Upload) -> None:
+        """
+        Let as many uploads of the same sender give way as *upload* needs, and save it; none if even all would not
+        suffice.
+        """
         idle = [one for one in self._beside(upload) if self.under_way.is_idle(one, GIVES_WAY_AFTER)]
         if refusal.what != "bytes" or sum(map(uploads.held_bytes, idle)) < refusal.needed - refusal.free:
             raise refusal
         for one in idle:
             self._gives_way(one)
             try:
-                self.admission.upload(upload)
+                self._save_if_admitted(upload)
             except QuotaExceeded:
                 continue
             return
