@@ -28,7 +28,7 @@ from ..domain.tarkeep_error import TarkeepError
 _NOT_THERE = (NotADirectoryError, FileNotFoundError)
 
 
-_CATALOG_ADVICE = "remove its file and run tarkeep rebuild"
+_CATALOG_ADVICE = "remove its file, if it has one, and run tarkeep rebuild"
 _UPGRADE = "tarkeep catalog upgrade"
 _TOKENS_ADVICE = "put it back from a copy, or make new tokens (tarkeep token create), which then are the only ones"
 _TOKEN_TABLE_ADVICE = "put the database back from a copy, or make new tokens, which then are the only ones"

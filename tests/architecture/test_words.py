@@ -117,7 +117,7 @@ def test_no_adapter_says_what_to_type() -> None:
     [
         "name another folder with --work",
         "there is no such folder; set --backup-dir",
-        "it is damaged; remove its file and run tarkeep rebuild",
+        "it is damaged; remove its file, if it has one, and run tarkeep rebuild",
         "set TARKEEP_SERVER to another one",
     ],
 )

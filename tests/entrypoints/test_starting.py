@@ -19,7 +19,7 @@ from tarkeep.entrypoints.starting import starting
             "it is theirs; run this as that user, such as with: sudo -u '#12345'",
         ),
         (DataDirectoryUnsafe("it is open to all"), "it is open to all; restrict it with: chmod 0700"),
-        (CatalogDamaged(), "it is damaged; remove its file and run tarkeep rebuild"),
+        (CatalogDamaged(), "it is damaged; remove its file, if it has one, and run tarkeep rebuild"),
     ],
     ids=["another user's", "open", "damaged"],
 )

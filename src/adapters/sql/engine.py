@@ -62,7 +62,15 @@ __all__ = [
 
 _Result = TypeVar("_Result")
 
-_CONNECT_SECONDS = 5
+_PATIENCE = {
+    "connect_timeout": 5,
+    # a host that vanished without a word is noticed within half a minute, also while an answer is waited for
+    "keepalives": 1,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,  # milliseconds, of what was sent and not acknowledged
+}
 _POOL = 8  # one writes; reading is short and holds the GIL most of the time: more connections only cost memory
 
 
@@ -367,7 +375,7 @@ def _postgresql(url: URL, busy_seconds: float) -> Engine:
         return create_engine(
             url,
             # prepare_threshold None: no prepared statements
-            connect_args={"autocommit": True, "prepare_threshold": None, "connect_timeout": _CONNECT_SECONDS},
+            connect_args={"autocommit": True, "prepare_threshold": None, **_PATIENCE},
             pool_size=_POOL,
             max_overflow=0,
             pool_timeout=busy_seconds,

@@ -71,8 +71,8 @@ _TABLE: dict[type[TarkeepError], str] = {
     ),
     UnsafeMembers: "restore with --merged into a new directory: the server then merges the tree",
     CatalogLacks: "run tarkeep rebuild",
-    CatalogDamaged: "remove its file and run tarkeep rebuild",
-    CatalogStaysDamaged: "remove its file and run tarkeep rebuild",
+    CatalogDamaged: "remove its file, if it has one, and run tarkeep rebuild",
+    CatalogStaysDamaged: "remove its file, if it has one, and run tarkeep rebuild",
     CatalogBusy: "try again",
     TooLarge: "raise max_upload_bytes, or use a smaller archive",
 }

@@ -43,7 +43,7 @@ def way_out(error: TarkeepError) -> str:
         case UploadLocked():
             return f"try again in {RETRY_AFTER_SECONDS} s, when it has ended"
         case CatalogDamaged():
-            return "remove its file and run tarkeep rebuild on the server"
+            return "remove its file, if it has one, and run tarkeep rebuild on the server"
         case CatalogBusy():
             return "try again"
         case TooLarge():

@@ -83,7 +83,7 @@ LINES = [
     ),
     (
         CatalogStaysDamaged(),
-        "the catalog was made anew and is still damaged; remove its file and run tarkeep rebuild",
+        "the catalog was made anew and is still damaged; remove its file, if it has one, and run tarkeep rebuild",
     ),
     (NameConflict(ID, None), f"the store holds a {ID} that the catalog does not know; run tarkeep rebuild"),
     (
@@ -92,7 +92,10 @@ LINES = [
         'for example with the date in it, or set same_name = "keep-both", which adds the receive time to the name',
     ),
     (CatalogBusy(), "the catalog is busy; try again"),
-    (CatalogDamaged(), "the catalog is not available: it is damaged; remove its file and run tarkeep rebuild"),
+    (
+        CatalogDamaged(),
+        "the catalog is not available: it is damaged; remove its file, if it has one, and run tarkeep rebuild",
+    ),
     (
         NoBackupFolder("here", "there is no such folder"),
         "here cannot be used: there is no such folder; set --backup-dir or BACKUP_DIR",
