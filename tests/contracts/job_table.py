@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
 
-from tarkeep.domain.errors.jobs import JobRunning
+from tarkeep.domain.errors.jobs import JobOvertaken, JobRunning
 from tarkeep.domain.jobs.due import WRONG_CLOCK, JobRecord
 from tarkeep.domain.jobs.job import JobReport, Remark
 from tarkeep.domain.jobs.run import Run, RunCause, RunOutcome
 from tarkeep.domain.ports.upkeep.jobs import KEPT_DAYS, KEPT_RUNS, JobTable
+from tarkeep.domain.ports.upkeep.leases import LeaseTable
 from tests.support.archives import NOON
 
 MOMENT = NOON + timedelta(microseconds=123_456)
@@ -34,7 +36,7 @@ def ran(table: JobTable, job: str, at: datetime, outcome: RunOutcome = RunOutcom
 
 
 class JobTableContract:
-    """A test module provides the fixture ``table``: without jobs."""
+    """A test module provides the fixtures ``table``: without jobs, and ``leases``: those of its servers."""
 
     def test_nothing_is_known_at_first(self, table: JobTable) -> None:
         assert table.records() == {}
@@ -68,6 +70,29 @@ class JobTableContract:
 
         assert table.runs("purge") == [ended]
         assert table.records()["purge"].last == ended
+
+    def test_who_was_overtaken_writes_nothing(self, table: JobTable, leases: LeaseTable) -> None:
+        """Once another server took the lease; that it only ended is no harm, and no other job's lease counts."""
+        fence = leases.take("job/prune", "here", timedelta(0))
+        run = table.begin("prune", RunCause.SCHEDULED, MOMENT, fence=fence)
+        table.note("prune", "stated", MOMENT, fence=fence)
+        leases.take("job/purge", "there", MINUTE)
+        table.end(run, fence=fence)
+        before = table.records()
+
+        other = leases.take("job/prune", "there", MINUTE)
+        done = Run("prune", run.number, run.cause, MOMENT, RunOutcome.DONE, MOMENT + MINUTE)
+        writes: list[Callable[[], object]] = [
+            lambda: table.note("prune", "other", MOMENT + MINUTE, fence=fence),
+            lambda: table.end(done, fence=fence),
+            lambda: table.begin("prune", RunCause.SCHEDULED, MOMENT, fence=fence),
+        ]
+        for write in writes:
+            with pytest.raises(JobOvertaken):
+                write()
+        assert table.records() == before
+        table.end(run.cut_off(), fence=other)
+        assert table.runs("prune") == [run.cut_off()]
 
     def test_a_run_that_a_crash_cut_off_has_no_end(self, table: JobTable) -> None:
         run = table.begin("purge", RunCause.CONTINUED, MOMENT)

@@ -8,11 +8,13 @@ from contextlib import closing
 import pytest
 
 from tarkeep.adapters.cron_lines import CronsimLines
+from tarkeep.adapters.memory.shared.lease_table import MemoryLeaseTable
 from tarkeep.adapters.memory.upkeep.job_table import MemoryJobTable
 from tarkeep.adapters.sql.catalog import SqlCatalog
 from tarkeep.adapters.sql.upkeep.job_rows import SqlJobTable
 from tarkeep.domain.jobs.run import RunCause
 from tarkeep.domain.ports.upkeep.jobs import CronLines, JobTable
+from tarkeep.domain.ports.upkeep.leases import LeaseTable
 from tests.contracts.cron_lines import CronLinesContract
 from tests.contracts.job_table import MOMENT, JobTableContract, ran
 from tests.support.archives import make_archive
@@ -20,8 +22,12 @@ from tests.support.archives import make_archive
 
 class TestMemoryJobTable(JobTableContract):
     @pytest.fixture
-    def table(self) -> JobTable:
-        return MemoryJobTable()
+    def leases(self) -> LeaseTable:
+        return MemoryLeaseTable()
+
+    @pytest.fixture
+    def table(self, leases: MemoryLeaseTable) -> JobTable:
+        return MemoryJobTable(leases)
 
 
 @pytest.fixture
@@ -34,6 +40,10 @@ class TestSqlJobTable(JobTableContract):
     @pytest.fixture
     def table(self, catalog: SqlCatalog) -> SqlJobTable:
         return catalog.jobs
+
+    @pytest.fixture
+    def leases(self, catalog: SqlCatalog) -> LeaseTable:
+        return catalog.leases
 
     def test_it_outlives_the_process(self, catalog: SqlCatalog, catalog_url: str) -> None:
         catalog.jobs.note("prune", "stated", MOMENT)

@@ -59,14 +59,23 @@ class ComparedTable:
     def runs(self, job: str, *, before: int | None = None, limit: int = 20) -> list[Run]:
         return self.sql.runs(job, before=before, limit=limit)
 
-    def note(self, job: str, stated: str, covered_until: datetime) -> None:
-        self._change(lambda table: table.note(job, stated, covered_until))
+    def note(self, job: str, stated: str, covered_until: datetime, *, fence: int | None = None) -> None:
+        self._change(lambda table: table.note(job, stated, covered_until, fence=fence))
 
-    def begin(self, job: str, cause: RunCause, now: datetime, *, who: str | None = None, tries: int = 1) -> Run:
-        return self._change(lambda table: table.begin(job, cause, now, who=who, tries=tries))
+    def begin(
+        self,
+        job: str,
+        cause: RunCause,
+        now: datetime,
+        *,
+        who: str | None = None,
+        tries: int = 1,
+        fence: int | None = None,
+    ) -> Run:
+        return self._change(lambda table: table.begin(job, cause, now, who=who, tries=tries, fence=fence))
 
-    def end(self, run: Run) -> None:
-        self._change(lambda table: table.end(run))
+    def end(self, run: Run, *, fence: int | None = None) -> None:
+        self._change(lambda table: table.end(run, fence=fence))
 
     def compare(self) -> None:
         """The table on the disk is as known, with the unknown call or without it; from now on that is known."""

@@ -66,14 +66,14 @@ class MemoryCatalog(MemoryLinks):
         self._entries = Entries()
         self._broken: dict[str, dict[ArchiveId, datetime]] = {}
         self.arrived = MemoryArrivalTable()
-        self.jobs = MemoryJobTable()
+        self.leases = MemoryLeaseTable()
+        self.jobs = MemoryJobTable(self.leases)
         self.scrubs = scrubs = MemoryScrubTable(self._every_entry)
         self.notices = MemoryNoticeTable()
         self.statuses = MemoryStatusTable(self._versions)
         self.drills = drills = MemoryDrillTable()
         self.figures = MemoryFigures(self, scrubs, drills)
         self.sessions = MemorySessionTable()
-        self.leases = MemoryLeaseTable()
         self.used = MemoryUsageTable()
 
     def claim(self, archive: BackupArchive, lease: timedelta, judge: Judge = admits_all) -> ClaimOutcome:

@@ -27,3 +27,13 @@ class JobRunning(TarkeepError):
 
     def __str__(self) -> str:
         return f"the job {self.job} is running already: its run {self.number} has not ended"
+
+
+@define
+class JobOvertaken(TarkeepError):
+    """Another server runs the job now: this one stood still for longer than its lease."""
+
+    job: str
+
+    def __str__(self) -> str:
+        return f"the job {self.job} was taken over by another server"

@@ -323,17 +323,26 @@ class FullTable(MemoryJobTable):
 
     is_full = False
 
-    def note(self, job: str, stated: str, covered_until: datetime) -> None:
+    def note(self, job: str, stated: str, covered_until: datetime, *, fence: int | None = None) -> None:
         self._check()
-        super().note(job, stated, covered_until)
+        super().note(job, stated, covered_until, fence=fence)
 
-    def begin(self, job: str, cause: RunCause, now: datetime, *, who: str | None = None, tries: int = 1) -> Run:
+    def begin(
+        self,
+        job: str,
+        cause: RunCause,
+        now: datetime,
+        *,
+        who: str | None = None,
+        tries: int = 1,
+        fence: int | None = None,
+    ) -> Run:
         self._check()
-        return super().begin(job, cause, now, who=who, tries=tries)
+        return super().begin(job, cause, now, who=who, tries=tries, fence=fence)
 
-    def end(self, run: Run) -> None:
+    def end(self, run: Run, *, fence: int | None = None) -> None:
         self._check()
-        super().end(run)
+        super().end(run, fence=fence)
 
     def _check(self) -> None:
         if self.is_full:
@@ -575,10 +584,14 @@ class Sharing:
     """Servers over one table of jobs and one of leases, with one clock; `began` is who began a run, in order."""
 
     clock: FixedClock = field(factory=FixedClock)
-    table: JobTable = field(factory=MemoryJobTable)
     leases: MemoryLeaseTable = field(factory=MemoryLeaseTable)
+    table: JobTable = field(init=False)
     began: list[str] = field(factory=list)
     meanwhile: dict[str, Callable[[], None]] = field(factory=dict)
+
+    @table.default
+    def _with_its_leases(self) -> JobTable:
+        return MemoryJobTable(self.leases)
 
     def server(self, name: str, renewed: RenewedLeases | None = None) -> Server:
         def work(go_on: GoOn) -> JobReport:
@@ -674,6 +687,58 @@ def test_a_job_whose_lease_was_lost_stops() -> None:
     one.look()
 
     assert one.runs() == [(RunCause.SCHEDULED, RunOutcome.INTERRUPTED)]
+
+
+def test_who_stood_still_beyond_its_lease_writes_nothing_more() -> None:
+    """Another server ran the job meanwhile; what that noted stays, and the first one says that its run was cut off."""
+    sharing = Sharing()
+    other = sharing.server("other")
+
+    class Ended(MemoryLeaseTable):
+        """The clock of the database goes on while that of its holder stands still."""
+
+        def take(self, name: str, holder: str, ttl: timedelta) -> int | None:
+            return sharing.leases.take(name, holder, timedelta())
+
+    one = sharing.server("one", RenewedLeases(Ended(), "one", every=DAY, ticks=lambda: 0.0))
+    sharing.clock.moment = NOON + DAY
+    sharing.meanwhile["one"] = other.look
+    one.look()
+    after = sharing.table.records()
+    one.look()
+
+    assert sharing.began == ["one", "other"]
+    assert one.runs() == [(RunCause.SCHEDULED, RunOutcome.INTERRUPTED), (RunCause.CONTINUED, RunOutcome.DONE)]
+    assert one.told[-1] == ("prune", RunOutcome.INTERRUPTED, False)
+    assert sharing.table.records() == after
+
+
+@pytest.mark.parametrize("is_overtaken", [False, True])
+def test_what_could_not_be_written_is_written_unless_another_server_went_on(is_overtaken: bool) -> None:
+    """The end of a run, when the table is there again."""
+    sharing = Sharing()
+
+    class Away(MemoryJobTable):
+        is_away = False
+
+        def end(self, run: Run, *, fence: int | None = None) -> None:
+            if self.is_away:
+                raise BackendUnavailable("catalog")
+            super().end(run, fence=fence)
+
+    sharing.table = table = Away(sharing.leases)
+    one, other = sharing.server("one"), sharing.server("other")
+    sharing.clock.moment = NOON + DAY
+    table.is_away = True
+    one.look()
+    table.is_away = False
+    if is_overtaken:
+        other.look()
+    one.look()
+
+    cut_off = [(RunCause.SCHEDULED, RunOutcome.INTERRUPTED), (RunCause.CONTINUED, RunOutcome.DONE)]
+    assert one.runs() == (cut_off if is_overtaken else [(RunCause.SCHEDULED, RunOutcome.DONE)])
+    assert sharing.began == ["one", "other"][: 1 + is_overtaken]
 
 
 def test_what_somebody_asked_for_is_run_by_whoever_gets_to_it() -> None:

@@ -57,3 +57,8 @@ class MemoryLeaseTable:
     def held(self, names: Collection[str]) -> set[str]:
         with self._lock:
             return {name for name in names if name in self._rows and not self._rows[name].is_over}
+
+    def has(self, name: str, fence: int) -> bool:
+        """Whether nobody took the lease *name* since it got *fence*."""
+        with self._lock:
+            return name in self._rows and self._rows[name].fence == fence

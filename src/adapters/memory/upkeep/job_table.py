@@ -7,15 +7,19 @@ from datetime import datetime, timedelta
 
 from attrs import define, evolve, field
 
-from ....domain.errors.jobs import JobRunning
+from ....domain.errors.jobs import JobOvertaken, JobRunning
 from ....domain.jobs.due import JobRecord, covered_by
 from ....domain.jobs.run import Run, RunCause, RunOutcome
 from ....domain.ports.upkeep.jobs import KEPT_DAYS, KEPT_RUNS
+from ....domain.ports.upkeep.leases import lease_of_job
+from ..shared.lease_table import MemoryLeaseTable
 
 
 @define(eq=False)
 class MemoryJobTable:
-    """`JobTable` in this process's memory."""
+    """`JobTable` in this process's memory, for whoever has *leases*."""
+
+    leases: MemoryLeaseTable = field(factory=MemoryLeaseTable)
 
     _records: dict[str, JobRecord] = field(factory=dict, init=False)
     _runs: dict[str, list[Run]] = field(factory=dict, init=False)  # the oldest first
@@ -25,12 +29,23 @@ class MemoryJobTable:
         with self._lock:
             return {job: evolve(record, last=self._last(job)) for job, record in self._records.items()}
 
-    def note(self, job: str, stated: str, covered_until: datetime) -> None:
+    def note(self, job: str, stated: str, covered_until: datetime, *, fence: int | None = None) -> None:
         with self._lock:
+            self._check_fence(job, fence)
             self._records[job] = JobRecord(stated, covered_until)
 
-    def begin(self, job: str, cause: RunCause, now: datetime, *, who: str | None = None, tries: int = 1) -> Run:
+    def begin(
+        self,
+        job: str,
+        cause: RunCause,
+        now: datetime,
+        *,
+        who: str | None = None,
+        tries: int = 1,
+        fence: int | None = None,
+    ) -> Run:
         with self._lock:
+            self._check_fence(job, fence)
             last, record = self._last(job), self._records.get(job)
             if last is not None and last.outcome is RunOutcome.RUNNING:
                 raise JobRunning(job, last.number)
@@ -43,8 +58,9 @@ class MemoryJobTable:
                 self._records[job] = JobRecord(record.stated, covered_by(record.covered_until, now))
             return run
 
-    def end(self, run: Run) -> None:
+    def end(self, run: Run, *, fence: int | None = None) -> None:
         with self._lock:
+            self._check_fence(run.job, fence)
             known = self._runs.get(run.job, [])
             self._runs[run.job] = [run if one.number == run.number else one for one in known]
 
@@ -52,6 +68,10 @@ class MemoryJobTable:
         with self._lock:
             known = reversed(self._runs.get(job, []))
         return [run for run in known if before is None or run.number < before][:limit]
+
+    def _check_fence(self, job: str, fence: int | None) -> None:
+        if fence is not None and not self.leases.has(lease_of_job(job), fence):
+            raise JobOvertaken(job)
 
     def _last(self, job: str) -> Run | None:
         runs = self._runs.get(job)

@@ -92,6 +92,11 @@ def check_held(transaction: Transaction, fences: Collection[Fence]) -> None:
             raise TurnLost
 
 
+def is_current(transaction: Transaction, name: str, fence: int) -> bool:
+    """Whether nobody took the lease *name* since it got *fence*; who wants to take it waits for *transaction*."""
+    return bool(transaction.rows(_CURRENT, {"sought": name, "which": fence}))
+
+
 def _length(ttl: timedelta) -> int:
     return ttl // timedelta(microseconds=1)
 
@@ -111,4 +116,5 @@ _GIVE_UP = (
     .returning(_l.name)
 )
 _IS_HELD = select(_l.fence).where(_of_name, _l.fence == bindparam("which"), _is_running).with_for_update(read=True)
+_CURRENT = select(_l.fence).where(_of_name, _l.fence == bindparam("which")).with_for_update(read=True)
 _HELD = select(_l.name).where(is_one_of(_l.name, "names"), _is_running)

@@ -10,14 +10,16 @@ from typing import Any, Protocol, TypeVar
 from attrs import asdict, frozen
 from sqlalchemy import bindparam, delete, func, literal, select, update
 
-from ....domain.errors.jobs import JobRunning
+from ....domain.errors.jobs import JobOvertaken, JobRunning
 from ....domain.jobs.due import JobRecord, covered_by
 from ....domain.jobs.job import JobReport, Remark
 from ....domain.jobs.run import Run, RunCause, RunOutcome
 from ....domain.ports.upkeep.jobs import KEPT_DAYS, KEPT_RUNS
+from ....domain.ports.upkeep.leases import lease_of_job
 from ....domain.text.paths import whole
 from ..rows import Query, Rows, Values, as_written, microseconds, time_of
 from ..schema import jobs, runs
+from ..shared.lease_rows import is_current
 from ..statements import Transaction
 
 _Result = TypeVar("_Result")
@@ -46,11 +48,25 @@ class SqlJobTable:
                 for job, stated, covered_us, *last in rows
             }
 
-    def note(self, job: str, stated: str, covered_until: datetime) -> None:
-        self._write(lambda transaction: _note(transaction, job, stated, covered_until))
+    def note(self, job: str, stated: str, covered_until: datetime, *, fence: int | None = None) -> None:
+        def enter(transaction: Transaction) -> None:
+            _check(transaction, job, fence)
+            _note(transaction, job, stated, covered_until)
 
-    def begin(self, job: str, cause: RunCause, now: datetime, *, who: str | None = None, tries: int = 1) -> Run:
+        self._write(enter)
+
+    def begin(
+        self,
+        job: str,
+        cause: RunCause,
+        now: datetime,
+        *,
+        who: str | None = None,
+        tries: int = 1,
+        fence: int | None = None,
+    ) -> Run:
         def enter(transaction: Transaction) -> Run:
+            _check(transaction, job, fence)
             last, record = _known(transaction, job, now)
             if last is not None and last.outcome is RunOutcome.RUNNING:
                 raise JobRunning(job, last.number)
@@ -65,15 +81,25 @@ class SqlJobTable:
 
         return self._write(enter)
 
-    def end(self, run: Run) -> None:
+    def end(self, run: Run, *, fence: int | None = None) -> None:
         values = _values(run)
         values |= {"of_job": values.pop("job"), "of_number": values.pop("number")}
-        self._write(lambda transaction: transaction.run(_END, values))
+
+        def enter(transaction: Transaction) -> None:
+            _check(transaction, run.job, fence)
+            transaction.run(_END, values)
+
+        self._write(enter)
 
     def runs(self, job: str, *, before: int | None = None, limit: int = 20) -> list[Run]:
         rows = self._all(_RUNS, {"job": job, "before": _LARGEST if before is None else before, "limit": limit})
         with as_written():
             return [_run(job, *row) for row in rows]
+
+
+def _check(transaction: Transaction, job: str, fence: int | None) -> None:
+    if fence is not None and not is_current(transaction, lease_of_job(job), fence):
+        raise JobOvertaken(job)
 
 
 def _known(transaction: Transaction, job: str, now: datetime) -> tuple[Run | None, JobRecord]:

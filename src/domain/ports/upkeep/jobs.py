@@ -19,15 +19,27 @@ class JobTable(Protocol):
 
     Of each job the newest run is kept, and of the others those that are among the last 100 and began in the last 400
     days. Times are kept to the microsecond.
+
+    Where several servers have one table, who runs a job gives the *fence* of its lease, ``job/NAME``. A writing method
+    with a fence raises JobOvertaken, and writes nothing, if the lease was taken since.
     """
 
     def records(self) -> dict[str, JobRecord]:
         """What is known of each job that was noted or began, by its name."""
 
-    def note(self, job: str, stated: str, covered_until: datetime) -> None:
+    def note(self, job: str, stated: str, covered_until: datetime, *, fence: int | None = None) -> None:
         """Note how the times of *job* are stated, and that those up to *covered_until* are covered."""
 
-    def begin(self, job: str, cause: RunCause, now: datetime, *, who: str | None = None, tries: int = 1) -> Run:
+    def begin(
+        self,
+        job: str,
+        cause: RunCause,
+        now: datetime,
+        *,
+        who: str | None = None,
+        tries: int = 1,
+        fence: int | None = None,
+    ) -> Run:
         """
         Enter a run that begins *now*, with the number after that of the last one, and note what it covers, as
         `jobs.due.covered_by` says. Older runs of the job are dropped as said above.
@@ -36,7 +48,7 @@ class JobTable(Protocol):
             JobRunning: the last run of the job has not ended.
         """
 
-    def end(self, run: Run) -> None:
+    def end(self, run: Run, *, fence: int | None = None) -> None:
         """Replace the run of that job and number by *run*; one that was dropped meanwhile stays dropped."""
 
     def runs(self, job: str, *, before: int | None = None, limit: int = 20) -> list[Run]:

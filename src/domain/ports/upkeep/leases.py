@@ -78,3 +78,8 @@ class Leases(Protocol):
         Raises:
             BackendUnavailable: the table cannot be reached.
         """
+
+
+def lease_of_job(job: str) -> str:
+    """The name of the lease under which *job* is run."""
+    return f"job/{job}"

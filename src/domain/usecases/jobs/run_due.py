@@ -8,7 +8,8 @@ Every job is asked often whether to go on. While one that gives way is asked, ot
 is, the frequent ones do: so no night of pruning keeps people from being told.
 
 Of several servers with one table, one runs a job: it takes a lease on it, and looks again whether the job is still due.
-Whoever gets the lease of a job that seems to be running knows that its server ended.
+Whoever gets the lease of a job that seems to be running knows that its server ended, or stands still. Such a one may go
+on later: the table takes nothing from it any more.
 """
 
 from __future__ import annotations
@@ -20,13 +21,13 @@ from typing import TypeAlias
 
 from attrs import define, evolve, field, frozen
 
-from ...errors.jobs import JobRunning
+from ...errors.jobs import JobOvertaken, JobRunning
 from ...jobs.due import JobRecord, covered_by, due
 from ...jobs.job import GoOn, Job
 from ...jobs.run import Run, RunCause, RunOutcome
 from ...ports.system import Clock
 from ...ports.upkeep.jobs import JobTable
-from ...ports.upkeep.leases import Leases
+from ...ports.upkeep.leases import Leases, lease_of_job
 from ...tarkeep_error import TarkeepError
 
 Tell: TypeAlias = Callable[[Run, Exception | None], None]
@@ -61,6 +62,25 @@ class SettleRuns:
         return cut_off
 
 
+@frozen
+class _Turn:
+    """The turn to run a job: what the table has of it, whether to go on, and the fence of its lease, if it has one."""
+
+    found: JobRecord | None
+    go_on: GoOn
+    fence: int | None = None
+
+
+def _went_on(unwritten: JobRecord, found: JobRecord | None) -> bool:
+    """Whether another server has written of a job since this one could not write *unwritten*."""
+    if found is None:
+        return False
+    if unwritten.last is not None and unwritten.last.number:
+        last = found.last
+        return last is None or last.number != unwritten.last.number or last.outcome is not RunOutcome.RUNNING
+    return found.covered_until > unwritten.covered_until
+
+
 @define(eq=False)
 class RunDueJobs:
     """Run what is due now. For one thread. *leases* are those of servers with the same table; None if there is one."""
@@ -92,14 +112,15 @@ class RunDueJobs:
                 return
             if job.name in self._under_way:
                 continue
-            record = self._record(job, records.get(job.name))
-            is_start = job.name not in self._looked_at
-            if not self._is_to_run(job, record, is_start, asked_only):
+            found = records.get(job.name)
+            known, is_start = self._known(job, found), job.name not in self._looked_at
+            if not self._is_to_run(job, known, is_start, asked_only) and known is found:
                 continue
-            with self._alone(job, record, go_on) as (known, still_alone):
-                if known is not None:
-                    giving_way = self._giving_way(job, still_alone, tell, asked_only)
-                    self._run_one(job, known, giving_way, tell, is_start=is_start, asked_only=asked_only)
+            with self._alone(job, found, go_on) as turn:
+                if turn is not None:
+                    record = self._written(job, turn)
+                    turn = evolve(turn, go_on=self._giving_way(job, turn.go_on, tell, asked_only))
+                    self._run_one(job, record, turn, tell, is_start=is_start, asked_only=asked_only)
 
     def _is_to_run(self, job: Job, record: JobRecord, is_start: bool, asked_only: bool) -> bool:
         if record.last is not None and record.last.outcome is RunOutcome.RUNNING:
@@ -110,32 +131,32 @@ class RunDueJobs:
         return self._due(job, record, is_start=is_start) is not None
 
     @contextmanager
-    def _alone(self, job: Job, record: JobRecord, go_on: GoOn) -> Iterator[tuple[JobRecord | None, GoOn]]:
-        """What is known of *job* while no other server runs it, and whether to go on; None if one does."""
+    def _alone(self, job: Job, found: JobRecord | None, go_on: GoOn) -> Iterator[_Turn | None]:
+        """The turn to run *job*, while no other server does; None if one does."""
         if self.leases is None:
-            yield record, go_on
+            yield _Turn(found, go_on)
             return
-        with self.leases.take(f"job/{job.name}") as lease:
+        with self.leases.take(lease_of_job(job.name)) as lease:
             if lease is None:
-                yield None, go_on
+                yield None
                 return
-            yield self._record(job, self.table.records().get(job.name)), lambda: go_on() and not lease.is_lost
+            yield _Turn(self.table.records().get(job.name), lambda: go_on() and not lease.is_lost, lease.fence)
 
     def _run_one(
-        self, job: Job, record: JobRecord, go_on: GoOn, tell: Tell, *, is_start: bool, asked_only: bool
+        self, job: Job, record: JobRecord, turn: _Turn, tell: Tell, *, is_start: bool, asked_only: bool
     ) -> None:
         last = record.last
         if last is not None and last.outcome is RunOutcome.RUNNING:
             if self.leases is None or last.cause is RunCause.BY_HAND:
                 tell(last, None)
-                self._work(job, record, last, go_on, tell)
+                self._work(job, record, last, turn, tell)
                 return
             # nobody asked for it, and its server holds the lease no more
             record, is_start = evolve(record, last=last.cut_off()), True
-            self._write(job, record)
+            self._write(job, record, turn.fence)
         cause = None if asked_only else self._due(job, record, is_start=is_start)
         if cause is not None:
-            self._begin(job, record, cause, go_on, tell)
+            self._begin(job, record, cause, turn, tell)
 
     def _giving_way(self, job: Job, go_on: GoOn, tell: Tell, asked_only: bool) -> GoOn:
         """*go_on*, for *job*; the frequent ones that are due run when it asks, and all of them if it gives way."""
@@ -158,32 +179,46 @@ class RunDueJobs:
         now = self.clock.now()
         return due(job, record, now, self._serving_since or now, is_start=is_start)
 
-    def _record(self, job: Job, found: JobRecord | None) -> JobRecord:
-        """What is known of *job*; the table gets what it lacks."""
-        unwritten, now = self._unwritten.pop(job.name, None), self.clock.now()
+    def _known(self, job: Job, found: JobRecord | None) -> JobRecord:
+        """What is known of *job*; *found* itself if the table has all of it."""
+        unwritten = self._unwritten.get(job.name)
         if unwritten is not None:
-            self._write(job, unwritten)
             return unwritten
         if found is None or found.stated != job.timing.stated:
-            found = JobRecord(job.timing.stated, now, None if found is None else found.last)
-            self._write(job, found)
+            return JobRecord(job.timing.stated, self.clock.now(), None if found is None else found.last)
         return found
 
-    def _write(self, job: Job, record: JobRecord) -> None:
-        """Have the table agree with *record*, now or at the next call."""
+    def _written(self, job: Job, turn: _Turn) -> JobRecord:
+        """The same, when the table has got what it lacks. What another server wrote since counts more."""
+        unwritten = self._unwritten.get(job.name)
+        if unwritten is not None and turn.fence is not None and _went_on(unwritten, turn.found):
+            del self._unwritten[job.name]
+        known = self._known(job, turn.found)
+        self._unwritten.pop(job.name, None)
+        if known is not turn.found:
+            self._write(job, known, turn.fence)
+        return known
+
+    def _write(self, job: Job, record: JobRecord, fence: int | None) -> None:
+        """Have the table agree with *record*, now or at the next call; not if another server took the job over."""
         try:
-            self.table.note(job.name, record.stated, record.covered_until)
+            self.table.note(job.name, record.stated, record.covered_until, fence=fence)
             if record.last is not None and record.last.number:
-                self.table.end(record.last)
+                self.table.end(record.last, fence=fence)
+        except JobOvertaken:
+            return
         except TarkeepError:
             self._unwritten[job.name] = record
 
-    def _begin(self, job: Job, record: JobRecord, cause: RunCause, go_on: GoOn, tell: Tell) -> None:
+    def _begin(self, job: Job, record: JobRecord, cause: RunCause, turn: _Turn, tell: Tell) -> None:
         now, last = self.clock.now(), record.last
         tries = last.tries + 1 if cause is RunCause.CONTINUED and last is not None else 1
         try:
-            run = self.table.begin(job.name, cause, now, tries=tries)
-        except JobRunning:  # somebody asked for it a moment ago: the next call runs it
+            run = self.table.begin(job.name, cause, now, tries=tries, fence=turn.fence)
+        except (
+            JobRunning,
+            JobOvertaken,
+        ):  # asked for a moment ago: the next call runs it, or another server
             return
         except TarkeepError as error:
             run = Run(job.name, 0, cause, now, tries=tries)
@@ -191,22 +226,25 @@ class RunDueJobs:
         else:
             if not job.is_frequent:
                 tell(run, None)
-        self._work(job, record, run, go_on, tell)
+        self._work(job, record, run, turn, tell)
 
-    def _work(self, job: Job, record: JobRecord, run: Run, go_on: GoOn, tell: Tell) -> None:
+    def _work(self, job: Job, record: JobRecord, run: Run, turn: _Turn, tell: Tell) -> None:
         self._under_way.add(job.name)
         try:
-            ended, bug = self._worked(job, run, go_on)
+            ended, bug = self._worked(job, run, turn.go_on)
         finally:
             self._under_way.discard(job.name)
         known = JobRecord(record.stated, covered_by(record.covered_until, run.started_at), ended)
         if ended.number:
             try:
-                self.table.end(ended)
+                self.table.end(ended, fence=turn.fence)
+            except JobOvertaken:
+                tell(run.cut_off(), bug)  # as the other server noted
+                return
             except TarkeepError:
                 self._unwritten[job.name] = known
         else:
-            self._write(job, known)
+            self._write(job, known, turn.fence)
         if ended.outcome is not RunOutcome.NOTHING or not job.is_frequent:
             tell(ended, bug)
 
