@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import pytest
 
 from tests.browser.filled import Site, empty_site, ordinary_site
+from tests.browser.hostile import hostile_site
 from tests.browser.reader import CHROMIUM, Reader, Way, reading
 from tests.support.npm import installed
 from tests.support.require import require
@@ -45,6 +46,13 @@ def site(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator
 @pytest.fixture(scope="package")
 def empty(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[Site]:
     with empty_site(tmp_path_factory.mktemp("empty")) as site:
+        yield site
+
+
+@pytest.fixture(scope="package")
+def hostile(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[Site]:
+    """The server with the worst names."""
+    with hostile_site(tmp_path_factory.mktemp("hostile")) as site:
         yield site
 
 

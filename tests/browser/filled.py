@@ -62,7 +62,7 @@ class Site:
 @contextmanager
 def empty_site(place: Path) -> Iterator[Site]:
     """Nothing was sent yet."""
-    with _served(place / "data") as site:
+    with served(place / "data") as site:
         yield site
 
 
@@ -77,9 +77,9 @@ def ordinary_site(place: Path) -> Iterator[Site]:
     (data / "profiles.toml").write_text(RULES)
     with open_tarkeep(StorageSettings(data=data, reserve_bytes=0)) as tarkeep:
 
-        def machine(profile: str, nights: int) -> _Machine:
+        def machine(profile: str, nights: int) -> Machine:
             (place / profile).mkdir()
-            return _Machine(tarkeep, profile, History(place / profile), nights, now)
+            return Machine(tarkeep, profile, History(place / profile), nights, now)
 
         laptop = _work(machine("laptop", NIGHTS))
         damaged = _files_come(machine("web-3", 4))[-1]
@@ -89,10 +89,10 @@ def ordinary_site(place: Path) -> Iterator[Site]:
         alone.night(FULL, is_sent=False)
         alone.night(INC)
         for days in range(4, 16):
-            _send(tarkeep, ArchiveId("late", FULL, f"{days}.tar.gz"), now - days * NIGHT)
-        _send(tarkeep, ArchiveId("mail", FULL, "only.tar.gz"), now)
+            send(tarkeep, ArchiveId("late", FULL, f"{days}.tar.gz"), now - days * NIGHT)
+        send(tarkeep, ArchiveId("mail", FULL, "only.tar.gz"), now)
     flip(data / "archives" / damaged.profile / damaged.type.value / damaged.name)
-    with _served(data, tuple(laptop)) as site:
+    with served(data, tuple(laptop)) as site:
         with site.server.client() as client:
             headers = {"Authorization": f"Bearer {site.make_token(Scope.PULL)}"}
             client.get(f"/api/v1/profiles/{damaged.profile}/restore.tar", headers=headers)  # which finds the damage
@@ -106,18 +106,18 @@ def huge_site(place: Path, profiles: int = 400) -> Iterator[Site]:
     data.mkdir(mode=0o700)
     with open_tarkeep(StorageSettings(data=data, reserve_bytes=0)) as tarkeep:
         for number in range(profiles):
-            _send(tarkeep, ArchiveId(f"machine-{number:03}", FULL, "a.tar.gz"), now - (number % 30) * NIGHT)
+            send(tarkeep, ArchiveId(f"machine-{number:03}", FULL, "a.tar.gz"), now - (number % 30) * NIGHT)
         for days in range(360, -1, -1):
-            _send(tarkeep, ArchiveId("laptop", FULL, f"night-{days}.tar.gz"), now - days * NIGHT)
+            send(tarkeep, ArchiveId("laptop", FULL, f"night-{days}.tar.gz"), now - days * NIGHT)
         names = {f"root/folder/name {number}.txt": b"x\n" for number in range(3000)}
         id = ArchiveId("wide", FULL, "wide.tar.gz")
         tarkeep.receive(Offer(id), [make_targz(names)])
-    with _served(data) as site:
+    with served(data) as site:
         yield site
 
 
 @define
-class _Machine:
+class Machine:
     """A machine that dumps its directory with GNU tar, in so many *nights* up to *now*."""
 
     tarkeep: Tarkeep
@@ -129,8 +129,8 @@ class _Machine:
     _done: int = 0
     _before: str | None = None
 
-    def night(self, type: BackupType, *, is_sent: bool = True) -> None:
-        """Dump, and send. A FULL begins anew."""
+    def night(self, type: BackupType, name: str = "", *, is_sent: bool = True) -> None:
+        """Dump, and send, by a *name* or one with the time in it. A FULL begins anew."""
         self._done += 1
         at = self.now - (self.nights - self._done) * NIGHT
         snapshot = self.history.place / "snapshot"
@@ -140,14 +140,14 @@ class _Machine:
         content = gzip.compress(self.history.dump("dump.tar", snapshot, posix=False).read_bytes(), 6, mtime=0)
         after = hashlib.sha256(snapshot.read_bytes()).hexdigest()
         if is_sent:
-            id = ArchiveId(self.profile, type, f"{type.value.lower()}_{at:%Y-%m-%d_%H-%M-%S}.tar.gz")
+            id = ArchiveId(self.profile, type, name or f"{type.value.lower()}_{at:%Y-%m-%d_%H-%M-%S}.tar.gz")
             lineage = Lineage(None, self._before, after)
             self.tarkeep.receive(Offer(id, taken_at=at, received_at=at, lineage=lineage), [content])
             self.sent.append(id)
         self._before = after
 
 
-def _work(machine: _Machine) -> list[ArchiveId]:
+def _work(machine: Machine) -> list[ArchiveId]:
     """A report is rewritten, a letter is written each night, and a file is removed in the fifth."""
     root = machine.history.root
     (root / "letters").mkdir()
@@ -165,14 +165,14 @@ def _work(machine: _Machine) -> list[ArchiveId]:
     return machine.sent
 
 
-def _files_come(machine: _Machine) -> list[ArchiveId]:
+def _files_come(machine: Machine) -> list[ArchiveId]:
     for night in range(machine.nights):
         (machine.history.root / f"page-{night}.html").write_text(f"{night}\n" * 100)
         machine.night(INC if night else FULL)
     return machine.sent
 
 
-def _files_vanish(machine: _Machine) -> None:
+def _files_vanish(machine: Machine) -> None:
     """Half of the files, all at once, in the last night."""
     tables = [machine.history.root / f"table-{number}" for number in range(300)]
     for table in tables:
@@ -185,12 +185,12 @@ def _files_vanish(machine: _Machine) -> None:
         machine.night(INC if night else FULL)
 
 
-def _send(tarkeep: Tarkeep, id: ArchiveId, at: datetime) -> None:
+def send(tarkeep: Tarkeep, id: ArchiveId, at: datetime) -> None:
     content = make_targz({"file": f"{id}\n".encode()}, mtime=int(at.timestamp()))
     tarkeep.receive(Offer(id, taken_at=at, received_at=at), [content])
 
 
 @contextmanager
-def _served(data: Path, laptop: tuple[ArchiveId, ...] = ()) -> Iterator[Site]:
+def served(data: Path, laptop: tuple[ArchiveId, ...] = ()) -> Iterator[Site]:
     with live_server(data) as server:
         yield Site(server, open_tokens(StorageSettings(data=data)), laptop)

@@ -11,20 +11,17 @@ from tarkeep.entrypoints.http.ui.lights import SHAPES
 from tests.browser.conftest import Reading
 from tests.browser.every_page import PAGES, SERVER_PAGES, path_of
 from tests.browser.filled import Site
-from tests.browser.reader import NARROW, WIDE, ZOOMED, Reader, Way
+from tests.browser.fitting import assert_it_fits, assert_it_prints
+from tests.browser.reader import NARROW, WIDE, Reader, Way
 
 _RUN_AXE = "async () => (await axe.run(document, {resultTypes: ['violations']})).violations"
-_SIDEWAYS = """() => {
-    const root = document.scrollingElement;
-    return root.scrollWidth <= root.clientWidth ? "" : [...document.querySelectorAll("body *")]
-        .filter((one) => one.getBoundingClientRect().right > root.clientWidth + 1)
-        .map((one) => one.outerHTML.slice(0, 120)).slice(-1)[0];
-}"""
-"""What makes the page scroll sideways; empty if it does not."""
-_IS_SEEN = """() => {
-    const one = document.activeElement, style = getComputedStyle(one);
-    return one === document.body || style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2;
-}"""
+_UNSEEN = """() => [...document.querySelectorAll("a, button, input, select, summary, [tabindex], .scrolls")]
+    .filter((one) => {
+        one.focus();
+        const style = getComputedStyle(one);
+        const isSeen = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2;
+        return document.activeElement === one && !isSeen;
+    }).map((one) => one.outerHTML.slice(0, 120))"""
 _MOVING = """() => document.getAnimations().length + [...document.querySelectorAll("*")]
     .filter((one) => parseFloat(getComputedStyle(one).transitionDuration) > 0).length"""
 _TOO_SMALL = """() => [...document.querySelectorAll("button, input, select, textarea, summary, .button")]
@@ -60,20 +57,16 @@ def test_axe_finds_nothing_on_an_empty_server(empty: Site, come_in: Reading, axe
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_is_for_everybody(site: Site, come_in: Reading, page: str) -> None:
     """
-    On a phone, at 400 percent on a desk, and between, nothing scrolls sideways but boxes that are meant to. What is to
-    be hit has 24 pixels each way, what has the focus is seen. Who wants nothing to move gets that, and lights are told
-    apart by their shapes where colours are taken away.
+    It fits on every screen and on paper. What is to be hit has 24 pixels each way, what has the focus is seen. Who
+    wants nothing to move gets that, and lights are told apart by their shapes where colours are taken away.
     """
     with come_in(site) as reader:
         reader.open(path_of(page, site))
-        for width in (WIDE, 720, NARROW, ZOOMED):
-            reader.page.set_viewport_size({"width": width, "height": 800})
-            assert reader.page.evaluate(_SIDEWAYS) == "", width
+        assert_it_prints(reader)
+        assert_it_fits(reader)
         assert reader.page.evaluate(_TOO_SMALL) == []
-        reader.page.evaluate("document.activeElement.blur()")
-        for number in range(8):
-            reader.page.keyboard.press("Tab")
-            assert reader.page.evaluate(_IS_SEEN), number
+        reader.page.keyboard.press("Tab")  # from now on the browser knows somebody without a mouse
+        assert reader.page.evaluate(_UNSEEN) == []
         reader.page.emulate_media(reduced_motion="reduce", forced_colors="active")
         assert reader.page.evaluate(_MOVING) == 0
         lights: list[str] = reader.page.locator(".light").all_inner_texts()
