@@ -27,6 +27,13 @@ SIMULATED = f"{HERE}/test_simulated.py::test_whatever_happens_what_was_acknowled
 LAST_PIECE = f"{HERE}/test_simulated.py::test_each_call_of_the_last_piece_of_an_upload_fails_in_turn"
 SHUT_DOWN = f"{HERE}/test_file_systems_shut_down.py::test_what_was_acknowledged_is_there_after_every_shutdown"
 JOB_TABLE = f"{HERE}/test_job_table.py::test_runs_are_as_they_were_told_after_a_power_cut_at_any_change"
+SCHEDULES = f"{HERE}/test_schedules.py::test_a_server_that_stops_anywhere"
+CLAIMS = "tests/contracts/test_catalog.py::TestSqlCatalog"
+HELD_BY_TOKEN = f"{CLAIMS}::test_only_its_holder_confirms_renews_and_releases_a_claim"
+LEASE_RUNS = f"{CLAIMS}::test_a_running_lease_is_not_taken_over"
+ENDING = "tests/adapters/s3/test_sending.py::test_an_upload_whose_end_was_asked_for_is_never_aborted"
+STAGED = "tests/adapters/s3/test_staging.py::test_whoever_goes_on_finds_what_was_acknowledged"
+CLOCK = "tests/adapters/sql/test_lease_clock.py::test_a_lease_ends_by_the_clock_of_the_database"
 NOTHING_IS_EQUAL = "tests/domain/drills/test_comparison.py::test_nothing_is_never_equal"
 AT_EACH_CHANGE = f"{HERE}/test_simulated_trash.py::test_the_power_is_cut_at_each_change_of_a_step"
 
@@ -37,6 +44,12 @@ WHERE = {
     LAST_PIECE: "StagedBytesMissing",
     NOTHING_IS_EQUAL: ">       assert not ",
     AT_EACH_CHANGE: "simulated_trash.py:",
+    SCHEDULES: ">       assert ",
+    HELD_BY_TOKEN: "ClaimLost",
+    LEASE_RUNS: ">       assert ",
+    ENDING: ">       assert client.aborted == []",
+    STAGED: "test_staging.py",
+    CLOCK: ">       assert row[0] / 1e6 > time.time() + 3000",
     JOB_TABLE: ">       assert _content(self.sql) == _content(self.known)",
     POWER_CUTS: ">                   told.check(client, data, random)",
     SHUT_DOWN: ">               told.check(client, data, random)",
@@ -172,6 +185,53 @@ ZERO_NAMES = Mutant(
     "self.expected == self.observed",
 )
 
+UNCONDITIONAL_SIDECAR = Mutant(
+    "unconditional-side-car",
+    "adapters/s3/bucket/objects.py",
+    'self._put(key, content, metadata, IfNoneMatch="*")',
+    "self._put(key, content, metadata)",
+)
+CONFIRM_WITHOUT_TOKEN = Mutant(
+    "confirm-without-token",
+    "adapters/sql/shared/claims.py",
+    "    update(archives)\n    .where(*_of_identity, *_is_ours)\n    .values(claim_token",
+    "    update(archives)\n    .where(*_of_identity, _a.claimed)\n    .values(claim_token",
+)
+SETTLE_WITHOUT_LEASE = Mutant(
+    "settle-without-lease",
+    "adapters/sql/shared/claims.py",
+    "_has_ended = func.coalesce(_a.claim_until_us, literal(0)) <= DatabaseClock()",
+    "_has_ended = func.coalesce(_a.claim_until_us, literal(0)) >= literal(0)",
+)
+ABORT_AFTER_END = Mutant(
+    "abort-after-end", "adapters/s3/sending.py", "if loose.upload and not loose.is_ending:", "if loose.upload:"
+)
+LAST_SEGMENT_FORGOTTEN = Mutant(
+    "last-segment-forgotten",
+    "adapters/s3/staging/segments.py",
+    "        found = (*before, segment)\n    return found\n",
+    "        found = (*before, segment)\n    return found[:-1]\n",
+)
+LEASE_BY_LOCAL_CLOCK = Mutant(
+    "lease-by-local-clock",
+    "adapters/sql/shared/database_clock.py",
+    'return "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)"',
+    'return str(__import__("time").time_ns() // 1000)',
+)
+LATE_REQUEST = Mutant("late-request", "adapters/s3/bucket/turns.py", "self.among.check()", "pass")
+LATE_TRANSACTION = Mutant(
+    "late-transaction",
+    "adapters/sql/shared/lease_rows.py",
+    '"which": fence.fence}):\n            raise TurnLost',
+    '"which": fence.fence}):\n            pass',
+)
+PROFILE_HELD_HERE = Mutant(
+    "profile-held-here",
+    "adapters/process/upkeep/leased_names.py",
+    'with self.here.hold_profile(profile), self._alone(f"profile/{profile}"):',
+    "with self.here.hold_profile(profile):",
+)
+
 
 def run(copy: Path, folder: Path, test: str) -> subprocess.CompletedProcess[str]:
     """The result of *test* over the source in *copy*."""
@@ -244,6 +304,16 @@ def test_the_layers_run_on_a_copy_of_the_source_and_are_green_where_nothing_is_b
         (NO_LOG_FSYNC, f"{ORDER}[put]"),
         (NO_LOG_FSYNC, f"{POWER_CUTS}[0]"),
         (ZERO_NAMES, NOTHING_IS_EQUAL),
+        (UNCONDITIONAL_SIDECAR, f"{SCHEDULES}[receives-other bytes-goes on]"),
+        (LATE_REQUEST, f"{SCHEDULES}[trashes-undeletes-goes on]"),
+        (LATE_REQUEST, f"{SCHEDULES}[purges-undeletes, prunes-goes on]"),
+        (LATE_TRANSACTION, f"{SCHEDULES}[undeletes-undeletes, prunes-goes on]"),
+        (PROFILE_HELD_HERE, f"{SCHEDULES}[replaces-prunes-goes on]"),
+        (CONFIRM_WITHOUT_TOKEN, HELD_BY_TOKEN),
+        (SETTLE_WITHOUT_LEASE, LEASE_RUNS),
+        (ABORT_AFTER_END, ENDING),
+        (LAST_SEGMENT_FORGOTTEN, STAGED),
+        (LEASE_BY_LOCAL_CLOCK, CLOCK),
     ],
     ids=str,
 )

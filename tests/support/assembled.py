@@ -48,7 +48,7 @@ from tarkeep.domain.ports.upkeep.evidence import EvidenceLog
 from tarkeep.domain.ports.upkeep.figures import Figures
 from tarkeep.domain.ports.upkeep.statuses import StatusTable
 from tarkeep.domain.ports.upkeep.usage import UsageTable
-from tarkeep.domain.ports.uploads import UploadSessions
+from tarkeep.domain.ports.uploads import UploadLocks, UploadSessions
 from tarkeep.domain.profiles.rules import NO_RULES, Rules
 from tarkeep.domain.usecases.linking.see_point import Seeing
 from tarkeep.domain.usecases.notices.deliver import DELIVER
@@ -92,6 +92,7 @@ def assembled(
     copy_plan: CopyPlan | None = None,
     is_shared: bool = False,
     names: NameLocks | None = None,
+    upload_locks: UploadLocks | None = None,
 ) -> Tarkeep:
     """Tarkeep over these adapters, without waiting: a name that is held is refused at once."""
     hasher = HashlibHasher()
@@ -118,7 +119,7 @@ def assembled(
         notices=notice_wiring,
         max_bytes=MAX_BYTES,
         sessions=sessions if sessions is not None else MemoryUploadSessions(),
-        upload_locks=ProcessUploadLocks(),
+        upload_locks=upload_locks or ProcessUploadLocks(),
         upload_limits=upload_limits,
         unpacker=TargzUnpacker(partial(read, sums_first=True), MemorySeekIndexes()),
         pack=gzipped,

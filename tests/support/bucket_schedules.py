@@ -20,15 +20,19 @@ from tarkeep.adapters.process.clock_and_ids import RandomIds
 from tarkeep.adapters.process.name_locks import ProcessNameLocks
 from tarkeep.adapters.process.upkeep.leased_names import LeasedNames
 from tarkeep.adapters.process.upkeep.renewed_leases import RenewedLeases
+from tarkeep.adapters.process.upload_locks import ProcessUploadLocks
 from tarkeep.adapters.s3.archive_store import S3ArchiveStore
 from tarkeep.adapters.s3.keys import ARRIVED, Place
 from tarkeep.adapters.s3.places import named_by
 from tarkeep.adapters.sql.catalog import SqlCatalog
+from tarkeep.adapters.sql.shared.tables import SharedTables
+from tarkeep.adapters.sql.shared.upload_rows import LeasedUploadLocks, SqlUploadSessions
 from tarkeep.domain.errors.archives import ArchiveNotFound
 from tarkeep.domain.identity.archive_id import ArchiveId
 from tarkeep.domain.profiles.rules import NO_RULES, Rules
 from tarkeep.domain.tarkeep_error import TarkeepError
 from tarkeep.entrypoints.wiring.tarkeep import Tarkeep
+from tarkeep.entrypoints.wiring.uploads import UploadLimits
 from tests.support.archives import NOON
 from tests.support.assembled import Crash, Notices, assembled
 from tests.support.claims import OVER
@@ -43,12 +47,13 @@ _NO_TIME = timedelta(0)
 @define(eq=False)
 class BucketSite:
     """
-    What the servers share: *catalog* and the bucket of *client*; *told* has what they answered. Their data directories
-    are below *folder*.
+    What the servers share: *catalog*, the *tables* of uploads, and the bucket of *client*; *told* has what they
+    answered. Their data directories are below *folder*.
     """
 
     folder: Path
     catalog: SqlCatalog
+    tables: SharedTables
     rules: Rules = NO_RULES
     client: MemoryClient = field(factory=MemoryClient)
     told: list[str] = field(factory=list)
@@ -70,6 +75,7 @@ class BucketSite:
         names = LeasedNames(ProcessNameLocks(), leases)
         store.share(names)
         catalog: Any = _FencedCatalog(self.catalog, names)
+        locks = LeasedUploadLocks(ProcessUploadLocks(), leases)
         tarkeep = assembled(
             store,
             stops.around(catalog),
@@ -77,20 +83,29 @@ class BucketSite:
             ids=RandomIds(),
             rules=self.rules,
             names=names,
+            sessions=stops.around(SqlUploadSessions(self.tables, locks.lease_of, leases.holder)),
+            upload_locks=locks,
+            upload_limits=UploadLimits(may_move=True),
             notifier=Notices(),
             is_shared=True,
         )
         intake = tarkeep.receive.begin_intake
         settle = evolve(intake.settle, claims=evolve(intake.settle.claims, lease=OVER))
-        tarkeep = evolve(tarkeep, receive=evolve(tarkeep.receive, begin_intake=evolve(intake, settle=settle)))
+        intake, uploads = evolve(intake, settle=settle), tarkeep.uploads
+        uploads = evolve(uploads, append=evolve(uploads.append, begin_intake=intake))
+        tarkeep = evolve(tarkeep, receive=evolve(tarkeep.receive, begin_intake=intake), uploads=uploads)
         self._servers.append(BucketServer(self, tarkeep, clock, store, leases))
         return self._servers[-1]
 
-    def end(self) -> None:
-        """End all servers, and sweep what they left for their next start."""
-        folders = [self.folder / f"data-{number}" for number in range(next(self._numbers))]
+    def close(self) -> None:
+        """End all servers."""
         while self._servers:
             self._servers.pop().close()
+
+    def end(self) -> None:
+        """Likewise, and sweep what they left for their next start."""
+        folders = [self.folder / f"data-{number}" for number in range(next(self._numbers))]
+        self.close()
         for folder in filter(Path.exists, folders):
             with closing(
                 S3ArchiveStore.over(WatchedBucket(self.client, "bucket", ""), folder, ids=RandomIds())
@@ -161,5 +176,6 @@ class BucketServer:
         self.site.catalog.leases.renew(self.leases.holder, timedelta(0))
 
     def close(self) -> None:
+        self.tarkeep.uploads.close()
         self.leases.close()
         self.store.close()

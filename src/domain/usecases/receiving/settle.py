@@ -331,7 +331,10 @@ class StoreArchive:
         if self._is_whole(existing):
             return Received(existing, ReceiveOutcome.DUPLICATE)
         with self.names.hold_profile(existing.id.profile):  # so that nobody removes it meanwhile
-            existing = self.catalog.find(existing.id)
+            try:
+                existing = self.catalog.find(existing.id)
+            except ArchiveNotFound:  # it was removed meanwhile: sent again, it comes back
+                raise ReceiveInProgress(existing.id) from None
             if self._is_whole(existing):
                 return Received(existing, ReceiveOutcome.DUPLICATE)
             whole = evolve(existing, state=ArchiveState.STORED)

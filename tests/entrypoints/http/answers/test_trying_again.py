@@ -7,7 +7,7 @@ import pytest
 from tarkeep.adapters.http.chains import HttpChains
 from tarkeep.domain.errors.access import EvidenceNotWritten
 from tarkeep.domain.errors.archives import ClaimLost, ReceiveInProgress
-from tarkeep.domain.errors.capacity import BackendUnavailable, CatalogBusy, CatalogDamaged, ReadOnly
+from tarkeep.domain.errors.capacity import BackendUnavailable, CatalogBusy, CatalogDamaged, ReadOnly, TurnLost
 from tarkeep.domain.errors.content import UploadInterrupted
 from tarkeep.domain.errors.uploads import OffsetMismatch, TooManyUploads, UploadLocked
 from tarkeep.domain.tarkeep_error import TarkeepError
@@ -25,6 +25,7 @@ PASSING = {
     ReadOnly,
     ReceiveInProgress,
     TooManyUploads,
+    TurnLost,
     UploadInterrupted,
     UploadLocked,
 }
