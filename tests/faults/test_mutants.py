@@ -44,7 +44,7 @@ WHERE = {
     LAST_PIECE: "StagedBytesMissing",
     NOTHING_IS_EQUAL: ">       assert not ",
     AT_EACH_CHANGE: "simulated_trash.py:",
-    SCHEDULES: ">       assert ",
+    SCHEDULES: "tests/faults/test_schedules.py:",
     HELD_BY_TOKEN: "ClaimLost",
     LEASE_RUNS: ">       assert ",
     ENDING: ">       assert client.aborted == []",
