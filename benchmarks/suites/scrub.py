@@ -20,7 +20,7 @@ from ..population import with_archives
 from ..processes import free_port, serving
 from ..report import Row, Table, Target, percentile, race_row, times_row
 from ..runner import Context, Entrant, Spread, command_entrant, race
-from ..scrubbing import archives_in, drop_cached
+from ..scrubbing import drop_cached, stored_in
 from ..tarkeep_server import serve_command, settings
 
 TO_OPENSSL = Target(1.05)
@@ -57,7 +57,8 @@ def run(context: Context) -> Table:
         title="reading all archives again, with nothing of them in the page cache",
         rows=rows,
         remarks=[
-            "`find | xargs -P2 -n64 openssl dgst -sha256`, and the job of the server without its start",
+            "`find -type f | xargs -P2 -n64 openssl dgst -sha256` over archives and side-cars, and the job of the "
+            "server without its start",
             "small requests: each on a connection of its own, the client on the same cores; by turns some seconds "
             "without a scrub, and one scrub of everything from its beginning to its end, in one server",
         ],
@@ -116,7 +117,7 @@ def _beside(data: Path, what: str, context: Context) -> list[Row]:
 def _round(data: Path, port: int, token: str) -> _Beside:
     """Half of the time without a scrub is before it, half after it."""
     times = _Beside()
-    drop_cached(archives_in(data))
+    drop_cached(stored_in(data))
     half = time.perf_counter() + _QUIET_SECONDS / 2
     times.without += _ask_until(lambda: time.perf_counter() > half, port, token)
     asked = ask(port, "/api/v1/scrub", method="POST", headers=_bearer(token))

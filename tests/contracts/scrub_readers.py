@@ -101,6 +101,11 @@ class TrafficContract:
         thread.join()
         assert gone_on.is_set()
 
+    def test_people_ask_until_they_have_an_answer(self, traffic: Traffic) -> None:
+        assert not traffic.is_asked()
+        with traffic.answering():
+            assert traffic.is_asked()
+
     def test_giving_way_has_an_end(self, traffic: Traffic) -> None:
         with traffic.answering():
             traffic.give_way(0.01)

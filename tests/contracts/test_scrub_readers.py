@@ -58,6 +58,23 @@ class TestThreadReaders(ReadersContract):
                 assert result
 
 
+@define
+class Seconds:
+    """A monotonic clock that passes only while somebody sleeps."""
+
+    now: float = 1000.0
+    naps: list[float] = field(factory=list)
+
+    def sleep(self, seconds: float) -> None:
+        self.naps.append(seconds)
+        self.now += seconds
+
+
+@pytest.fixture
+def seconds() -> Seconds:
+    return Seconds()
+
+
 class TestAnyPace(ReadingPaceContract):
     @pytest.fixture
     def pace(self) -> ReadingPace:
@@ -69,17 +86,15 @@ class TestProcessTraffic(TrafficContract):
     def traffic(self) -> Traffic:
         return ProcessTraffic()
 
-
-@define
-class Seconds:
-    """A monotonic clock that passes only while somebody sleeps."""
-
-    now: float = 1000.0
-    naps: list[float] = field(factory=list)
-
-    def sleep(self, seconds: float) -> None:
-        self.naps.append(seconds)
-        self.now += seconds
+    def test_somebody_asks_now_and_then(self, seconds: Seconds) -> None:
+        """For a second after the answer."""
+        traffic = ProcessTraffic(lambda: seconds.now)
+        with traffic.answering():
+            seconds.now += 5
+        seconds.now += 0.9
+        assert traffic.is_asked()
+        seconds.now += 0.2
+        assert not traffic.is_asked()
 
 
 @define(eq=False)
@@ -96,10 +111,6 @@ class TestSleepingPace(ReadingPaceContract):
     @pytest.fixture
     def traffic(self) -> ProcessTraffic:
         return ProcessTraffic()
-
-    @pytest.fixture
-    def seconds(self) -> Seconds:
-        return Seconds()
 
     @pytest.fixture
     def pace(self, traffic: ProcessTraffic, seconds: Seconds) -> ReadingPace:

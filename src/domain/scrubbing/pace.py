@@ -3,7 +3,8 @@ When archives may be read again, and how fast.
 
 The rule: people come first. While anybody sends or restores, a scrub reads at a quarter of its rate, or at 25 MB/s if
 it has none. While anybody waits for an answer it stands still; but a tenth of the time is its own, or a server that
-always has somebody to answer would never read anything.
+always has somebody to answer would never read anything. While people ask now and then, it leaves a processor free for
+the next of them: whoever comes must not wait until a reader has had its turn.
 """
 
 from __future__ import annotations
@@ -64,14 +65,25 @@ def bytes_per_second(rate: int, *, is_busy: bool) -> int:
     return max(1, rate // _SHARE) if rate else QUIET_BYTES_PER_SECOND
 
 
-def free_at(free: float, now: float, size_bytes: int, rate: int) -> float:
+def free_at(free: float, now: float, amount: float, rate: float) -> float:
     """
-    When the next block may be read, in seconds of a monotonic clock, if one of *size_bytes* was read *now*.
+    When the next block may be read, in seconds of a monotonic clock, if *now* one was that took such an *amount*: of
+    bytes, or of seconds of a processor.
 
     Blocks before it keep the reader waiting until *free*. Time in which nothing was read is not made up for. A *rate*
-    of 0 bytes per second allows any.
+    of 0 per second allows any.
     """
-    return max(free, now) + size_bytes / rate if rate else now
+    return max(free, now) + amount / rate if rate else now
+
+
+def turn_at(free: float, begun: float, worked: float, processors: int) -> float:
+    """
+    When a reader may go on that *worked* so many seconds since it had *begun*, while people ask now and then; in
+    seconds of a monotonic clock. *free* is what the reader before it was told.
+
+    All readers together use one of the *processors* less than there are, and half of the only one.
+    """
+    return free_at(free, begun, worked, max(processors - 1, 0.5))
 
 
 def gives_way(worked: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tarkeep.domain.scrubbing.pace import QUIET_BYTES_PER_SECOND, Window, bytes_per_second, free_at
+from tarkeep.domain.scrubbing.pace import QUIET_BYTES_PER_SECOND, Window, bytes_per_second, free_at, turn_at
 
 MIB = 1 << 20
 
@@ -78,3 +79,17 @@ class TestRate:
 
         assert begun is not None
         assert free - begun >= read / rate * 0.999
+
+
+@pytest.mark.parametrize(("processors", "readers", "most"), [(1, 1, 0.5), (2, 1, 1), (2, 2, 1), (4, 2, 2), (4, 4, 3)])
+def test_while_people_ask_a_processor_is_left_free(processors: int, readers: int, most: float) -> None:
+    """Readers that would each work without a pause have *most* processors together."""
+    blocks, seconds = 1000, 0.001
+    working = [(seconds, 0.0, reader) for reader in range(readers)]
+    free = end = 0.0
+    for _ in range(blocks):
+        now, begun, reader = heapq.heappop(working)
+        free = turn_at(free, begun, seconds, processors)
+        end = max(now, free)
+        heapq.heappush(working, (end + seconds, end, reader))
+    assert blocks * seconds / end == pytest.approx(most, rel=0.02)

@@ -22,6 +22,9 @@ class Traffic(Protocol):
     def answering(self) -> AbstractContextManager[None]:
         """Somebody waits for an answer while in the context."""
 
+    def is_asked(self) -> bool:
+        """Whether anybody waits for an answer, or got one in the last second."""
+
     def give_way(self, seconds: float) -> None:
         """Wait until nobody waits for an answer, but no longer than so many *seconds*."""
 
