@@ -34,6 +34,11 @@ _REMEDIES = {
         "they are sent again for three days"
     ),
     ConcernKind.DISK: "free space on the disk, add some, or keep less",
+    ConcernKind.FULL_SOON: "add space, or keep less; the page Storage shows which profiles grow",
+    ConcernKind.NO_CHANNEL: (
+        "name a channel in notify.toml in the data directory; if nobody is to be told, "
+        'it has the one line `channels = "none"`'
+    ),
 }
 
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,11 @@ import pytest
 import yaml
 
 from tarkeep.domain.access.tokens import Scope
+from tarkeep.domain.identity.archive_id import BackupType
+from tarkeep.domain.watching.used import UsedOnDay
 from tarkeep.entrypoints.settings.server import StorageSettings
 from tarkeep.entrypoints.wiring.host import open_tokens
+from tarkeep.entrypoints.wiring.server import open_tarkeep
 from tests.support.archives import make_targz
 from tests.support.require import require
 from tests.support.server import LiveServer, live_server
@@ -44,8 +48,12 @@ def programs() -> None:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    """A server with an archive that is damaged, which a scrub has found; it needs tokens."""
+    """A server with an archive that is damaged, which a scrub has found, and weeks of growth; it needs tokens."""
     data = tmp_path_factory.mktemp("prometheus") / "data"
+    today = datetime.now(UTC).date()
+    with open_tarkeep(StorageSettings(data=data)) as tarkeep:
+        grown = [UsedOnDay(today - timedelta(days=ago), {BackupType.FULL: (30 - ago) << 40}) for ago in range(1, 30)]
+        tarkeep.read_storage.growth.table.keep(grown)
     with live_server(data) as server:
         with server.client() as client:
             for name in ("whole", "rotten"):

@@ -60,11 +60,15 @@ def without_form_tokens(page: httpx2.Response) -> str:
 
 
 @contextmanager
-def open_site(data: Path, rules: str = "") -> Iterator[Site]:
-    """The site over *data*, which is empty, with the profiles laptop and web-1; *rules* are those of profiles."""
+def open_site(data: Path, rules: str = "", notify: str = "") -> Iterator[Site]:
+    """
+    The site over *data*, which is empty, with the profiles laptop and web-1. *rules* are those of profiles, *notify*
+    says who is told.
+    """
     data.mkdir(parents=True, exist_ok=True)
-    if rules:
-        (data / "profiles.toml").write_text(rules)
+    for name, content in (("profiles.toml", rules), ("notify.toml", notify)):
+        if content:
+            (data / name).write_text(content)
     storage = StorageSettings(data=data, reserve_bytes=0, job_watch="off")
     with in_process(storage, address="127.0.0.1") as (client, _):
         site = Site(client, open_tokens(storage), data)

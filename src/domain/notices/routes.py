@@ -54,11 +54,20 @@ class Digest:
 
 @frozen
 class NoticePlan:
-    """Everything about who is told: the names of all *channels*, the *routes*, the *digest* if one is wanted."""
+    """
+    Everything about who is told: the names of all *channels*, the *routes*, the *digest* if one is wanted. *is_silent*:
+    somebody decided that nobody is to be told.
+    """
 
     channels: tuple[str, ...] = ()
     routes: tuple[Route, ...] = ()
     digest: Digest | None = None
+    is_silent: bool = False
+
+    @property
+    def lacks_channel(self) -> bool:
+        """Whether nobody is told, though nobody decided that."""
+        return not self.channels and not self.is_silent
 
     def ways(self, key: AlertKey) -> Mapping[str, TellTimes]:
         """The channels that are told of alerts with *key*. Of several routes to one channel the sooner one counts."""
@@ -83,6 +92,9 @@ class NoticePlan:
 
 NOBODY = NoticePlan()
 """No channel: nobody is told."""
+
+SILENT = NoticePlan(is_silent=True)
+"""Nobody is told, and that is how it is to be."""
 
 
 @define(eq=False)

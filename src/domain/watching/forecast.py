@@ -24,6 +24,9 @@ LEAST_DAYS = 14
 FURTHEST = timedelta(days=3650)
 """What lies further ahead is as good as never."""
 
+SOON = timedelta(days=30)
+"""Whoever has to buy a disk should know so long before."""
+
 _LOW, _HIGH = 0.1, 0.9
 _MONTH_IN_WORDS = "%B %Y"
 
@@ -42,6 +45,11 @@ class Forecast:
     last: date
     earliest: date | None
     latest: date | None
+
+    @property
+    def soon(self) -> date | None:
+        """The day from which it may be full, if that is at most 30 days ahead."""
+        return None if self.earliest is None or self.earliest - self.last > SOON else self.earliest
 
     @property
     def words(self) -> str:

@@ -42,6 +42,8 @@ class ConcernKind(Enum):
     COPY_BEHIND = "copy-behind"
     UNDELIVERED = "undelivered"
     NOTICES_WAIT = "notices-wait"
+    NO_CHANNEL = "no-channel"
+    FULL_SOON = "full-soon"
 
 
 @frozen

@@ -24,6 +24,7 @@ The file that says who is told of what: ``notify.toml``.
     at = "0 8 * * 1"
 
 Without a route, every channel is told of everything. Anything unknown is an error: a misspelt route would tell nobody.
+``channels = "none"``, and nothing else, says that nobody is to be told.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ from attrs import frozen
 
 from ...domain.errors.settings import InvalidSetting
 from ...domain.notices.event import Event
-from ...domain.notices.routes import NOBODY, Digest, NoticePlan, Route
+from ...domain.notices.routes import NOBODY, SILENT, Digest, NoticePlan, Route
 from ...domain.profiles.schedule import Schedule
 from ...domain.profiles.span import Span, Unit
 from ...domain.text.counted import listed
@@ -58,6 +59,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}", re.ASCII)
 _MINUTES = re.compile(r"(\d{1,4})min", re.ASCII)
 _ROOT = 0
 _WEEKLY = "0 8 * * 1"
+_NONE = "none"
 
 
 @frozen
@@ -172,8 +174,13 @@ def _read(told: Mapping[str, object], read_cron: ReadCron, zone: tzinfo) -> Noti
     if (wrong := unknown_name(told, ("channels", "routes", "digest"), "table")) is not None:
         raise ValueError(wrong)
     tables = told.get("channels", {})
+    if tables == _NONE:
+        if len(told) > 1:
+            raise ValueError('channels = "none" says that nobody is told, and stands alone')
+        return NotifySettings({}, SILENT)
     if not isinstance(tables, dict):
-        raise ValueError("channels must be tables such as [channels.ops]")  # noqa: TRY004 a wrong setting
+        text = 'channels must be tables such as [channels.ops], or "none" if nobody is to be told'
+        raise ValueError(text)  # noqa: TRY004 a wrong setting
     channels = {name: _channel(name, table) for name, table in tables.items()}
     routes = told.get("routes", [])
     if not isinstance(routes, list):

@@ -116,8 +116,8 @@ from ...domain.usecases.watching.mark_changes import MarkChanges
 from ...domain.usecases.watching.profile_look import ProfileLook
 from ...domain.usecases.watching.read_calendar import ReadCalendar, ReadStrips, ReadYear
 from ...domain.usecases.watching.read_fleet import ReadFleet
-from ...domain.usecases.watching.read_metrics import ReadMetrics, TrashSize
-from ...domain.usecases.watching.read_storage import ReadStorage
+from ...domain.usecases.watching.read_metrics import ReadMetrics
+from ...domain.usecases.watching.read_storage import KnownGrowth, ReadGrowth, ReadStorage, TrashSize
 from ...domain.usecases.watching.sample_usage import SampleUsage
 from ...domain.usecases.watching.show_rules import ShowRules
 from ...domain.usecases.watching.watch import WATCH, WatchProfiles
@@ -355,7 +355,11 @@ def assemble(
     )
     trash = TrashSize(store, clock, turns)
     sample = SampleUsage(catalog, trash, arrived, used, clock)
-    check_server = CheckServer(job_plan.table, clock, watch_clock, store, reserve, notices.table)
+    read_growth = ReadGrowth(catalog, store, trash, used, reserve, clock)
+    growth = KnownGrowth(read_growth, clock, turns)
+    check_server = CheckServer(
+        job_plan.table, clock, watch_clock, store, reserve, notices.table, notices.in_use, growth
+    )
     beat = None if notices.heartbeat is None else Beat(notices.heartbeat, job_plan.table, clock, WATCH)
     open_point, restore_tar = (
         OpenPoint(load_points, trees),
@@ -510,9 +514,11 @@ def assemble(
             reserve,
             statuses,
             notices.table,
+            notices.in_use,
+            growth,
         ),
         show_rules=ShowRules(rules),
-        read_storage=ReadStorage(catalog, store, trash, arrived, used, reserve, clock),
+        read_storage=ReadStorage(catalog, arrived, read_growth, clock),
         read_scrubs=ReadScrubs(figures, scrub_plan.table, clock, scrub_plan.every),
         show_channels=ShowChannels(notices.table, notices.in_use),
         try_channels=TryChannels(notices.current, clock, ids, notices.server),

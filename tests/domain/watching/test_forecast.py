@@ -114,3 +114,12 @@ def test_what_shrinks_is_never_full() -> None:
 
     assert found is not None
     assert (found.earliest, found.latest) == (None, None)
+
+
+@given(st.integers(LEAST_DAYS, 89), st.integers(1, 10**9), st.integers(0, 60))
+def test_soon_is_within_30_days_of_the_newest_day(days: int, per_day: int, left: int) -> None:
+    used = line(days, per_day)
+    found = forecast(used, used[max(used)] + left * per_day)
+    assert found is not None
+    assert found.earliest is not None
+    assert found.soon == (found.earliest if (found.earliest - max(used)).days <= 30 else None)

@@ -50,6 +50,13 @@ def test_routes(tmp_path: Path) -> None:
     assert plan.digest is not None
 
 
+def test_that_nobody_is_to_be_told_is_said_by_one_line(tmp_path: Path) -> None:
+    told = read(tmp_path, 'channels = "none"\n')
+    assert (told.channels, told.plan.lacks_channel) == ({}, False)
+    assert read(tmp_path, "").plan.lacks_channel
+    assert not read(tmp_path, HOOK).plan.lacks_channel
+
+
 def test_a_missing_file_tells_nobody(tmp_path: Path) -> None:
     nothing = read_notify(tmp_path / "none", must_exist=False, read_cron=CronsimLines().read, zone=UTC)
     assert nothing.plan.channels == ()
@@ -61,6 +68,8 @@ def test_a_missing_file_tells_nobody(tmp_path: Path) -> None:
     ("text", "words"),
     [
         ('[chanels.ops]\nwebhook = "x"\n', "there is no table chanels; did you mean channels?"),
+        ('channels = "nobody"\n', 'channels must be tables such as [channels.ops], or "none" if nobody is to be told'),
+        ('channels = "none"\n[digest]\nchannels = ["ops"]\n', 'channels = "none" says that nobody is told, and stands'),
         ('[channels.ops]\nwebhok = "https://x"\n', "[channels.ops] there is no setting webhok; did you mean webhook?"),
         ('[channels.ops]\nwebhook = "ftp://x/"\n', "[channels.ops] webhook must be an address"),
         ('[channels.ops]\nwebhook = "https://u:p@x/"\n', "must not have a user or a password"),

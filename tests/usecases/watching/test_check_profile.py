@@ -14,10 +14,13 @@ from tarkeep.domain.errors.archives import ProfileNotFound
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.jobs.job import JobReport, Remark
 from tarkeep.domain.jobs.run import RunCause
+from tarkeep.domain.notices.routes import NOBODY, SILENT, NoticePlan
 from tarkeep.domain.profiles.rules import ProfileRules, RuleBook
 from tarkeep.domain.usecases.watching.profile_look import ProfileStatus
+from tarkeep.domain.watching.arrived import day_of
 from tarkeep.domain.watching.light import ConcernKind, Light
-from tests.support.archives import make_targz
+from tarkeep.domain.watching.used import UsedOnDay
+from tests.support.archives import make_archive, make_targz
 from tests.support.assembled import InMemory, offer
 from tests.support.clocks import FixedClock
 from tests.support.nights import NIGHT, POLICY, Nights
@@ -42,7 +45,6 @@ def test_where_nothing_is_wrong_the_light_is_green(nights: Nights) -> None:
     nights.chain(3)
     found = status(nights)
     assert (found.light, found.concerns, found.newest.archive.id.name) == (Light.GREEN, (), "night02.tar.gz")
-    assert nights.tarkeep.check_server() == ()
     with pytest.raises(ProfileNotFound):
         nights.tarkeep.check_profile("nobody")
 
@@ -153,7 +155,52 @@ def test_what_cannot_be_read_as_a_tar_is_grey(nights: Nights) -> None:
     assert kinds(nights) == [(ConcernKind.UNKNOWN, Light.GREY)]
 
 
+def test_a_server_that_can_tell_nobody_is_yellow_unless_somebody_decided_that() -> None:
+    for plan, expected in (
+        (NOBODY, [(ConcernKind.NO_CHANNEL, Light.YELLOW)]),
+        (SILENT, []),
+        (NoticePlan(("ops",)), []),
+    ):
+        server = InMemory()
+        server.notice_wiring.use(plan, {})
+        tarkeep = server.tarkeep
+        assert [(one.kind, one.light) for one in tarkeep.check_server()] == expected
+        assert tarkeep.show_channels().are_missing == bool(expected)
+
+
+def test_a_server_that_may_be_full_within_30_days_is_yellow_once_two_weeks_are_known() -> None:
+    """Neither before, nor for growth that lasts longer, nor beside the red light of one that is full."""
+    size = 100_000_000
+
+    def found(days: int, room_days: int) -> list[tuple[ConcernKind, Light]]:
+        server = InMemory()
+        server.notice_wiring.use(SILENT, {})
+        today = day_of(server.clock.now())
+        used = [UsedOnDay(today - timedelta(days=ago), {FULL: (days - ago) * size}) for ago in range(1, days)]
+        server.catalog.used.keep(used)
+        server.catalog.adopt([evolve(make_archive(), size_bytes=days * size)])
+        server.store.free_bytes = room_days * size
+        return [(one.kind, one.light) for one in server.tarkeep.check_server()]
+
+    assert found(14, 29) == [(ConcernKind.FULL_SOON, Light.YELLOW)]
+    assert found(14, 32) == []
+    assert found(13, 1) == []
+    assert found(14, -1) == [(ConcernKind.DISK, Light.RED)]
+
+
+def test_the_growth_of_the_store_is_looked_at_once_a_minute() -> None:
+    """Each open page asks for what is wrong with the server twice as often."""
+    server = InMemory()
+    growth = server.tarkeep.check_server.growth
+    first = growth.growth()
+    server.clock.advance(timedelta(seconds=59))
+    assert growth.growth() is first
+    server.clock.advance(timedelta(seconds=1))
+    assert growth.growth() is not first
+
+
 def test_a_failed_job_concerns_the_server(nights: Nights) -> None:
+    nights.tarkeep.check_server.in_use.plan = SILENT
     table = nights.tarkeep.check_server.jobs
     run = table.begin("purge", RunCause.SCHEDULED, nights.clock.now())
     table.end(run.failed("the disk cannot be read", nights.clock.now()))

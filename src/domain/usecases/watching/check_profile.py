@@ -11,6 +11,7 @@ from attrs import frozen
 from ...errors.capacity import InsufficientStorage
 from ...jobs.job import OFF
 from ...jobs.run import RunOutcome
+from ...notices.routes import PlanInUse
 from ...ports.store import ArchiveStore
 from ...ports.system import Clock
 from ...ports.upkeep.jobs import JobTable
@@ -23,6 +24,7 @@ from ...watching.light import Concern, ConcernKind, Light, worst_first
 from ..replicating.sources import REPLICATE
 from ..retention.watch_clock import WatchClock
 from .profile_look import ProfileLook, ProfileStatus
+from .read_storage import KnownGrowth
 
 
 @frozen
@@ -52,6 +54,8 @@ class CheckServer:
     store: ArchiveStore
     reserve: Reserve
     notices: NoticeTable
+    in_use: PlanInUse
+    growth: KnownGrowth
 
     def __call__(self) -> tuple[Concern, ...]:
         """What is not as it should be, the worst first."""
@@ -77,6 +81,13 @@ class CheckServer:
             check_room(self.store.usage(), self.reserve, 0)
         except InsufficientStorage as error:
             yield Concern(ConcernKind.DISK, Light.RED, f"no archive is accepted: {error}")
+        else:
+            expected = self.growth.growth().expected
+            if expected is not None and expected.soon is not None:
+                text = f"if it goes on like this, there may be no room from {expected.soon.isoformat()} on"
+                yield Concern(ConcernKind.FULL_SOON, Light.YELLOW, text)
+        if self.in_use.plan.lacks_channel:
+            yield Concern(ConcernKind.NO_CHANNEL, Light.YELLOW, "nobody would be told if something went wrong")
         for channel, its in self.notices.channels().items():
             if its.is_failing and its.given_up is not None:
                 text = (

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import date, datetime
 
-from attrs import define, field, frozen
+from attrs import frozen
 
 from ...jobs.run import Run, RunOutcome
+from ...notices.routes import PlanInUse
 from ...ports.store import ArchiveStore
-from ...ports.system import Clock, Turns
 from ...ports.upkeep.figures import Figures, Tally
 from ...ports.upkeep.jobs import KEPT_RUNS, JobTable
 from ...ports.upkeep.notices import NoticeTable
@@ -26,6 +26,7 @@ from ...watching.figures import ProfileFigures, SummedFigures, summed
 from ..linking.profile_links import ProfileLinks
 from ..receiving.outcome import OUTCOMES
 from .brakes import KnownBrakes
+from .read_storage import KnownGrowth, TrashSize
 
 _SETTLED_AT_ONCE = 20
 """So many profiles whose links are pending are worked out for one answer."""
@@ -45,7 +46,10 @@ class JobFigures:
 
 @frozen
 class ServerFigures:
-    """What concerns no single profile. *trash_bytes* may be as old as `TrashSize` says."""
+    """
+    What concerns no single profile. *trash_bytes* may be as old as `TrashSize` says. From *full_at* on there may be no
+    room, if that can be said.
+    """
 
     free_bytes: int | None
     reserve_bytes: int
@@ -54,6 +58,8 @@ class ServerFigures:
     uploads: dict[str, int]
     read_bytes: int
     undelivered: Mapping[str, int]
+    channels: int
+    full_at: date | None
 
 
 @frozen
@@ -72,25 +78,6 @@ class Metrics:
     server: ServerFigures | None
 
 
-@define(eq=False)
-class TrashSize:
-    """The bytes in the trash, counted at most every ten minutes: it looks at every file there. No use case."""
-
-    store: ArchiveStore
-    clock: Clock
-    turns: Turns
-    every: timedelta = timedelta(minutes=10)
-    _counted: tuple[timedelta, int] | None = field(default=None, init=False)
-
-    def bytes(self) -> int:
-        """The bytes of the archives in the trash."""
-        with self.turns.take("size of the trash"):
-            now = self.clock.monotonic()
-            if self._counted is None or now - self._counted[0] >= self.every:
-                self._counted = now, sum(trashed.size_bytes or 0 for trashed in self.store.trashed())
-            return self._counted[1]
-
-
 @frozen
 class ReadMetrics:
     """Measure the server and its profiles."""
@@ -105,6 +92,8 @@ class ReadMetrics:
     reserve: Reserve
     statuses: StatusTable
     notices: NoticeTable
+    in_use: PlanInUse
+    growth: KnownGrowth
 
     def __call__(self, wanted: Callable[[str], bool], *, with_server: bool) -> Metrics:
         """
@@ -130,7 +119,7 @@ class ReadMetrics:
                 self.links.update(profile)
 
     def _server(self) -> ServerFigures:
-        usage = self.store.usage()
+        usage, expected = self.store.usage(), self.growth.growth().expected
         return ServerFigures(
             usage.free_bytes,
             self.reserve.of(usage),
@@ -139,6 +128,8 @@ class ReadMetrics:
             {**dict.fromkeys(OUTCOMES, 0), **self.tally.uploads()},
             self.tally.read_bytes(),
             {name: record.waiting + record.is_failing for name, record in self.notices.channels().items()},
+            len(self.in_use.plan.channels),
+            None if expected is None else expected.earliest,
         )
 
     def _jobs(self) -> Iterator[JobFigures]:

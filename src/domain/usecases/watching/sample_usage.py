@@ -12,7 +12,7 @@ from ...ports.upkeep.arrivals import ArrivalTable
 from ...ports.upkeep.usage import UsageTable
 from ...watching.arrived import day_of
 from ...watching.used import UsedOnDay, used_before
-from .read_metrics import TrashSize
+from .read_storage import TrashSize
 
 _EVERY = timedelta(hours=1)
 

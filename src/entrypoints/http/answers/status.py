@@ -26,6 +26,8 @@ _ADVICE = {
     ConcernKind.NOTICES_WAIT: "they are tried again for three days; mend notify.toml or the other end",
     ConcernKind.UNDELIVERED: "mend notify.toml, or the other end of the channel",
     ConcernKind.DISK: "free space on the disk, add some, or keep less",
+    ConcernKind.FULL_SOON: "add space, or keep less",
+    ConcernKind.NO_CHANNEL: 'name a channel in notify.toml, or write channels = "none" there if nobody is to be told',
 }
 
 

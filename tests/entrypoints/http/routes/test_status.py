@@ -40,6 +40,18 @@ def test_a_token_is_told_of_its_profiles_and_nothing_of_the_server(desk: Desk) -
     assert sum(told["counts"].values()) == 1
 
 
+def test_who_sees_everything_is_told_that_nobody_would_be_told(desk: Desk) -> None:
+    """With what to do, also if that is to be so."""
+    desk.send("a.tar.gz")
+
+    told = desk.client.get("/api/v1/status", headers=desk.token()).json()
+
+    assert (told["light"], told["server"]["light"], told["profiles"]) == ("yellow", "yellow", [])
+    (reason,) = told["server"]["reasons"]
+    assert (reason["code"], reason["light"]) == ("no-channel", "yellow")
+    assert 'channels = "none"' in reason["advice"]
+
+
 def test_a_profile_has_its_light_and_its_newest_archive(desk: Desk) -> None:
     desk.send("a.tar.gz", "b.tar.gz")
     told = desk.client.get("/api/v1/profiles/laptop/status", headers=desk.token()).json()

@@ -80,9 +80,26 @@ def test_no_machine_for_drills_is_said_with_the_two_files(site: Site) -> None:
         assert wanted in html.unescape(file[1])
 
 
-@pytest.mark.parametrize("page", ["/ui/", "/ui/upkeep", "/ui/settings"])
-def test_no_channel_means_that_nobody_would_be_told(site: Site, page: str) -> None:
-    assert "no channel If something went wrong, nobody would be told." in text(site.browser.get(page))
+@pytest.mark.parametrize(
+    ("page", "said"),
+    [
+        ("/ui/", "look at it Nobody would be told if something went wrong. To do: name a channel in notify.toml"),
+        ("/ui/upkeep", "no channel If something went wrong, nobody would be told."),
+        ("/ui/settings", "no channel If something went wrong, nobody would be told."),
+    ],
+)
+def test_no_channel_means_that_nobody_would_be_told(site: Site, page: str, said: str) -> None:
+    assert said in text(site.browser.get(page))
+
+
+def test_where_nobody_is_to_be_told_no_page_complains(tmp_path: Path) -> None:
+    with open_site(tmp_path / "data", notify='channels = "none"\n') as site:
+        site.come_in(site.token(*Scope))
+        pages = {path: text(site.browser.get(path)) for path in ("/ui/", "/ui/upkeep", "/ui/settings")}
+
+    assert "Everything is fine with 2 profiles." in pages["/ui/"]
+    assert "Nobody is told: notify.toml says so." in pages["/ui/settings"]
+    assert not [path for path, shown in pages.items() if "would be told" in shown]
 
 
 @pytest.mark.parametrize(
@@ -121,8 +138,13 @@ def test_beyond_the_token_nothing_is_there(site: Site) -> None:
 
 def test_profiles_that_nobody_has_looked_at_yet_are_unknown_and_counted(tmp_path: Path) -> None:
     """As after an import: before the job has seen all of them nothing is said to be fine."""
-    storage = StorageSettings(data=tmp_path / "data", reserve_bytes=0, job_watch="off")
-    with in_process(storage, address="127.0.0.1") as (client, tarkeep):
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "notify.toml").write_text('channels = "none"\n')
+    with in_process(StorageSettings(data=data, reserve_bytes=0, job_watch="off"), address="127.0.0.1") as (
+        client,
+        tarkeep,
+    ):
         for number in range(27):
             tarkeep.receive(Offer(ArchiveId(f"p-{number:02}", BackupType.FULL, "a.tar.gz")), [make_targz({"a": b"a"})])
         page = client.get("/ui/")

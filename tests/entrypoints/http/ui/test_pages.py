@@ -22,7 +22,10 @@ HOSTILE = "<b>&\"' \u202e\x07.txt"
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx2.Client]:
     """A browser at an open server that has two profiles."""
-    storage = StorageSettings(data=tmp_path_factory.mktemp("pages") / "data", reserve_bytes=0, job_watch="off")
+    data = tmp_path_factory.mktemp("pages") / "data"
+    data.mkdir()
+    (data / "notify.toml").write_text('channels = "none"\n')
+    storage = StorageSettings(data=data, reserve_bytes=0, job_watch="off")
     with in_process(storage, address="127.0.0.1") as (client, _):
         content = make_targz({"letters/one.txt": b"first\n", f"letters/{HOSTILE}": b"odd\n", "top.txt": b"top\n"})
         for profile in ("laptop", "web-1"):

@@ -8,7 +8,7 @@ number of series does not grow with the archives.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING
 
 from attrs import define, frozen
@@ -134,6 +134,10 @@ def _of_server(server: ServerFigures) -> Iterator[Metric]:
     yield _gauge(
         "tarkeep_trash_bytes", "The bytes of the archives in the trash, counted every ten minutes.", server.trash_bytes
     )
+    yield _gauge("tarkeep_channels", "How many channels there are by which people are told.", server.channels)
+    if server.full_at is not None:
+        text = "When there may be no room at the earliest, if it goes on like this."
+        yield _gauge("tarkeep_full_timestamp_seconds", text, datetime.combine(server.full_at, time(), UTC).timestamp())
     yield _by_label(
         "tarkeep_job_last_success_timestamp_seconds",
         "When a run of the job last ended well.",

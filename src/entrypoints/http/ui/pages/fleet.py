@@ -51,7 +51,6 @@ async def show_fleet(request: Request) -> Response:
             "strips": context.tarkeep.read_strips([row.profile for row in fleet.rows], _STRIP_DAYS),
             "light": _light(fleet),
             "sentence": sentence(fleet),
-            "nobody_is_told": principal.sees_everything and not context.tarkeep.show_channels(),
             "lights": [Light.RED, Light.YELLOW, Light.GREY, Light.GREEN],
             "shapes": SHAPES,
             "words": WORDS,

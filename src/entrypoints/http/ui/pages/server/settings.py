@@ -30,12 +30,14 @@ async def show_settings(request: Request) -> Response:
 
     def answer() -> Response:
         tarkeep = context.tarkeep
+        shown = tarkeep.show_channels()
         pattern, rules = tarkeep.show_rules(profile) if profile else (None, None)
         values = {
             **frame(request),
             "settings": context.effective,
             "sizes": {one.name: human_size(int(one.value)) for one in context.effective if _is_large(one)},
-            "channels": [(printable(name), record) for name, record in tarkeep.show_channels()],
+            "channels": [(printable(name), record) for name, record in shown.channels],
+            "nobody_is_told": shown.are_missing,
             "profile": profile,
             "pattern": pattern,
             "rules": [] if rules is None else rules_in_words(rules),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -20,7 +18,6 @@ from .usage_chart import HEIGHT, WIDTH, usage_chart
 
 _PROFILES = 100
 _DAYS = 14
-_SOON = timedelta(days=30)
 
 
 async def show_storage(request: Request) -> Response:
@@ -52,19 +49,16 @@ async def show_storage(request: Request) -> Response:
 
 def _light(growth: StoreGrowth) -> Light:
     """Red if nothing more fits, yellow if that may be so within 30 days."""
-    if growth.capacity_bytes is not None and growth.used.total_bytes >= growth.capacity_bytes:
+    if growth.is_full:
         return Light.RED
-    expected = growth.expected
-    if expected is not None and expected.earliest is not None and expected.earliest - expected.last <= _SOON:
-        return Light.YELLOW
-    return Light.GREEN
+    return Light.YELLOW if growth.expected is not None and growth.expected.soon is not None else Light.GREEN
 
 
 def _forecast(growth: StoreGrowth) -> str:
     """When it will be full, a sentence."""
     if growth.capacity_bytes is None:
         return "No end of the store is known."
-    if growth.used.total_bytes >= growth.capacity_bytes:
+    if growth.is_full:
         return "It is full: no archive is accepted that needs the reserve."
     expected = growth.expected
     if expected is None:

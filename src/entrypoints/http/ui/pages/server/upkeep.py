@@ -133,7 +133,7 @@ async def show_upkeep(request: Request) -> Response:
             "jobs": [_job(job, principal) for job in tarkeep.list_jobs()],
             "is_admin": principal.may(Scope.ADMIN) and principal.sees_everything,
             "sees_all": principal.sees_everything,
-            "nobody_is_told": principal.sees_everything and not tarkeep.show_channels(),
+            "nobody_is_told": principal.sees_everything and tarkeep.show_channels().are_missing,
             "scrubs": tarkeep.read_scrubs(principal.sees),
             "drills": drills,
             "is_drilled": any(one.kind == DrillKind.DRILL.value for one in drills),
