@@ -85,7 +85,8 @@ OFF = Timing("off", "UTC", None)
 class Job:
     """
     A job of the server with the id *server*. One that *gives_way* may last for days: others run in between. Of one that
-    *is_frequent* nobody is told that it began, or had nothing to do.
+    *is_frequent* nobody is told that it began, or had nothing to do. *lacks* says why a run could do nothing as things
+    are, and is empty if it could.
     """
 
     name: str
@@ -94,3 +95,4 @@ class Job:
     server: str = ""
     gives_way: bool = False
     is_frequent: bool = False
+    lacks: Callable[[], str] = str

@@ -74,6 +74,11 @@ class RuleBook:
         return any(rules.allow_opaque for _, rules in self.entries)
 
     @property
+    def may_prune(self) -> bool:
+        """Whether some profile may lose archives by a policy."""
+        return any(rules.retention is not None for _, rules in self.entries)
+
+    @property
     def fingerprint(self) -> str:
         """The same for the same rules, and another one for others, in any process."""
         return hashlib.sha256(repr(self.entries).encode()).hexdigest()
@@ -90,6 +95,9 @@ class Rules(Protocol):
 
     @property
     def may_allow_opaque(self) -> bool: ...
+
+    @property
+    def may_prune(self) -> bool: ...
 
     @property
     def fingerprint(self) -> str: ...
@@ -113,6 +121,10 @@ class CurrentRules:
     @property
     def may_allow_opaque(self) -> bool:
         return self.book.may_allow_opaque
+
+    @property
+    def may_prune(self) -> bool:
+        return self.book.may_prune
 
     @property
     def fingerprint(self) -> str:

@@ -19,6 +19,7 @@ from ...adapters.memory.upkeep.job_table import MemoryJobTable
 from ...adapters.process.upkeep.readers import ThreadReaders
 from ...adapters.process.upkeep.scrub_pace import ProcessTraffic, SleepingPace
 from ...domain.drills.choice import DrillEvery, DrillLimits
+from ...domain.drills.drill import DrillKind
 from ...domain.errors.settings import InvalidSetting
 from ...domain.jobs.job import OFF, Job, JobWork, Timing
 from ...domain.ports.access import AuditLog
@@ -68,6 +69,7 @@ OFTEN = Timing("every 30 s", "UTC", EverySo(timedelta(seconds=30)))
 
 _OFTEN = "often"
 
+NO_LACKS: Mapping[str, Callable[[], str]] = MappingProxyType({})
 NO_WORK: Mapping[str, JobWork] = MappingProxyType({})
 
 
@@ -80,11 +82,15 @@ class JobPlan:
     server: str = ""
 
     def jobs(
-        self, work: Mapping[str, JobWork], long: Mapping[str, JobWork], frequent: Mapping[str, JobWork] = NO_WORK
+        self,
+        work: Mapping[str, JobWork],
+        long: Mapping[str, JobWork],
+        frequent: Mapping[str, JobWork] = NO_WORK,
+        lacks: Mapping[str, Callable[[], str]] = NO_LACKS,
     ) -> tuple[Job, ...]:
         """
         The jobs that do *frequent* work, by name, then those that do *work*, and behind them those that do *long* work,
-        which gives way.
+        which gives way; *lacks* is as in `Job`.
         """
         return tuple(
             Job(
@@ -94,9 +100,22 @@ class JobPlan:
                 self.server,
                 gives_way=name in long,
                 is_frequent=name in frequent,
+                lacks=lacks.get(name, str),
             )
             for name, one in {**frequent, **work, **long}.items()
         )
+
+
+def what_jobs_lack(
+    rules: Rules, source: PeerSource, drills: DrillTable, is_anybody_told: Callable[[], bool]
+) -> Mapping[str, Callable[[], str]]:
+    """Why a run could do nothing, of jobs that need more than archives; see `Job`."""
+    return {
+        "prune": lambda: "" if rules.may_prune else "no rule says what to keep",
+        REPLICATE: lambda: "" if source.is_known else "no other server is named as replicate_from",
+        REHEARSE: lambda: "some machine runs drills" if drills.recent(kind=DrillKind.DRILL, limit=1) else "",
+        DELIVER: lambda: "" if is_anybody_told() else "no channel is named in notify.toml",
+    }
 
 
 def job_plan(settings: StorageSettings, table: JobTable, server: str) -> JobPlan:

@@ -123,7 +123,7 @@ from ...domain.usecases.watching.show_rules import ShowRules
 from ...domain.usecases.watching.watch import WATCH, WatchProfiles
 from ..logs import Log, LoggedNotices
 from .advice import advice
-from .jobs import CopyPlan, DrillPlan, JobPlan, ScrubPlan
+from .jobs import CopyPlan, DrillPlan, JobPlan, ScrubPlan, what_jobs_lack
 from .notices import NoticeWiring
 from .uploads import UploadLimits, Uploads, uploads_of
 
@@ -405,6 +405,12 @@ def assemble(
                 lambda: "" if beat is None else beat(),
             ),
         },
+        what_jobs_lack(
+            rules,
+            copy_plan.source,
+            drill_plan.table,
+            lambda: bool(notices.in_use.plan.channels) or beat is not None,
+        ),
     )
     ask_for_run, list_runs = AskForRun(jobs, job_plan.table, clock), ListRuns(jobs, job_plan.table)
     recall_proofs = RecallProofs(evidence, scrub_plan.table, drill_plan.table)

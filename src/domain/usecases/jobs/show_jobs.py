@@ -16,12 +16,16 @@ from ...ports.upkeep.jobs import JobTable
 
 @frozen
 class ShownJob:
-    """A job, when it begins next by its schedule (None if never), and its last run, if there was one."""
+    """
+    A job, when it begins next by its schedule (None if never), and its last run, if there was one; *lacks* is as in
+    `Job`.
+    """
 
     name: str
     timing: Timing
     next_at: datetime | None
     last: Run | None
+    lacks: str = ""
 
 
 def _named(name: str, jobs: tuple[Job, ...]) -> Job:
@@ -43,7 +47,9 @@ class ListJobs:
         """Every job, in the order in which they run if several are due."""
         records, now = self.table.records(), self.clock.now()
         return tuple(
-            ShownJob(job.name, job.timing, next_at(job, record, now), None if record is None else record.last)
+            ShownJob(
+                job.name, job.timing, next_at(job, record, now), None if record is None else record.last, job.lacks()
+            )
             for job, record in ((job, records.get(job.name)) for job in self.jobs)
         )
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from attrs import define, field
 
 from ...ports.upkeep.peers import PeerAddress
+from ...tarkeep_error import TarkeepError
 
 REPLICATE = "replicate"
 """The name of the job."""
@@ -27,6 +28,14 @@ class PeerSource:
 
     stated: Callable[[], PeerAddress | None] = _nobody
     _asked: PeerAddress | None = field(default=None, init=False)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether a run would copy from somewhere; also if what the settings say cannot be used, which it tells."""
+        try:
+            return (self._asked or self.stated()) is not None
+        except TarkeepError:
+            return True
 
     def ask(self, address: PeerAddress) -> None:
         """Have the next run copy from *address*."""

@@ -149,5 +149,9 @@ class RulesInUse:
         return self.book.may_allow_opaque
 
     @property
+    def may_prune(self) -> bool:
+        return self.book.may_prune
+
+    @property
     def fingerprint(self) -> str:
         return self.book.fingerprint

@@ -89,6 +89,35 @@ def test_a_job_is_run_by_who_administers(site: Site) -> None:
     assert page.count("/run") > 4
 
 
+def test_a_job_that_could_do_nothing_is_not_offered(site: Site) -> None:
+    """With what it lacks; what is missing may come while the server runs."""
+    site.come_in(site.token(Scope.ADMIN, Scope.LIST))
+
+    page = site.browser.get("/ui/upkeep").text
+
+    for job, lack in (
+        ("replicate", "No other server is named as replicate_from."),
+        ("deliver", "No channel is named in notify.toml."),
+    ):
+        assert f"/ui/upkeep/jobs/{job}/run" not in page
+        assert lack in page
+    for job in ("watch", "prune", "purge", "scrub", "rehearse"):
+        assert f"/ui/upkeep/jobs/{job}/run" in page
+    drilled(site, "laptop", DrillKind.DRILL, DrillOutcome.EQUAL, DrillReport(1, 1))
+    page = site.browser.get("/ui/upkeep").text
+    assert "/ui/upkeep/jobs/rehearse/run" not in page
+    assert "Some machine runs drills." in page
+
+
+def test_without_rules_no_prune_is_offered(tmp_path: Path) -> None:
+    with open_site(tmp_path / "data") as site:
+        site.come_in(site.token(Scope.ADMIN, Scope.LIST))
+        page = site.browser.get("/ui/upkeep").text
+
+    assert "/ui/upkeep/jobs/prune/run" not in page
+    assert "No rule says what to keep." in page
+
+
 def test_drills_are_shown_with_their_report(site: Site) -> None:
     differs = NameDiffers(HOSTILE, "its size is 3, and must be 4")
     report = DrillReport(2, 2, 10, 65.0, 1, (differs,), said=("tar: \x1b[31m oh",), tar="tar 1.34")

@@ -69,7 +69,10 @@ _DRILLED = {
 
 @frozen
 class JobRow:
-    """A job as it is shown; *said* is what its last run came to, *remarks* what a person should know of it."""
+    """
+    A job as it is shown; *said* is what its last run came to, *remarks* what a person should know of it. *lacks* is as
+    in `Job`.
+    """
 
     name: str
     meaning: str
@@ -82,6 +85,7 @@ class JobRow:
     said: str
     remarks: tuple[str, ...]
     removes: bool
+    lacks: str
 
 
 @frozen
@@ -194,6 +198,7 @@ def _job(job: ShownJob, principal: Principal) -> JobRow:
         "" if run is None else _said(run, principal),
         () if run is None else tuple(_remarks(run, principal)),
         job.name in _REMOVES,
+        job.lacks,
     )
 
 
