@@ -52,6 +52,7 @@ screenshots: $(VENV)/.development  ## pictures of every page in screenshots/, to
 lock: $(VENV)/.development  ## renew the hashed locks from pyproject.toml
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-annotate --no-header pyproject.toml --group build -o requirements.lock
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-annotate --no-header pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-annotate --no-header pyproject.toml --group build --extra s3 --extra postgres -c requirements-dev.lock -o requirements-servers.lock
 
 clean:  ## remove the environment and what builds leave behind
 	rm -rf $(VENV) .matrix .coverage* dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

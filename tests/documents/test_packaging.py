@@ -67,7 +67,7 @@ def test_the_wheel_gives_a_working_command(wheel: Path, tmp_path: Path) -> None:
 
 def test_the_locks_name_no_index() -> None:
     """The locked files install from any index or mirror, and every package is pinned by hash."""
-    for lock in ("requirements.lock", "requirements-dev.lock"):
+    for lock in ("requirements.lock", "requirements-dev.lock", "requirements-servers.lock"):
         text = (ROOT / lock).read_text()
 
         assert "://" not in text

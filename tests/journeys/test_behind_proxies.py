@@ -23,6 +23,7 @@ from tusclient.client import TusClient
 from tusclient.exceptions import TusCommunicationError, TusUploadFailed
 
 from tests.support.archives import digests_of, make_targz
+from tests.support.certificates import make_certificate
 from tests.support.cutting_proxy import CuttingProxy
 from tests.support.require import require
 from tests.support.server import LiveServer, live_server
@@ -101,13 +102,6 @@ def free_port() -> int:
         return port
 
 
-def made_certificate(folder: Path) -> None:
-    about = ["-subj", "/CN=backup.example", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2"]
-    key = ["-nodes", "-newkey", "rsa:2048", "-keyout", str(folder / "backup.example.key")]
-    certificate = ["-out", str(folder / "backup.example.pem")]
-    subprocess.run(["openssl", "req", "-x509", *about, *key, *certificate], check=True, capture_output=True)
-
-
 def documented(language: str, whole: str, *, below_a_path: bool) -> str:
     """The site in docs/clients.md; *whole* are the lines that those for a path replace there."""
     site, path = re.findall(rf"```{language}\n(.*?)```", DOCUMENT, re.DOTALL)
@@ -170,7 +164,7 @@ def proxied(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     installed = shutil.which(name, path=PATH) is not None and shutil.which("openssl") is not None
     require(name, installed, f"apt install {package} openssl")
     folder = tmp_path_factory.mktemp("proxy")
-    made_certificate(folder)
+    make_certificate(folder, "backup.example")
     port = free_port()
     with live_server(folder / "data", "--max-upload-bytes", "40M") as server:
         path = "/backup" if rest else ""
