@@ -100,10 +100,12 @@ class Sandbox:
     scripts: Mapping[str, str] = field(factory=dict)
     """Programs that are replaced by bash scripts, by their names."""
 
-    def play(self, lines: Sequence[Command], before: Mapping[str, str] | None = None) -> list[Played]:
+    def play(
+        self, lines: Sequence[Command], before: Mapping[str, str] | None = None, *, seconds: float = 300
+    ) -> list[Played]:
         """
-        Run *lines* in one bash. *before* maps the beginning of a command to shell lines that run ahead of the first
-        such command, for events between two commands of the reader.
+        Run *lines* in one bash, for at most so many *seconds*. *before* maps the beginning of a command to shell lines
+        that run ahead of the first such command, for events between two commands of the reader.
         """
         waiting = dict(before or {})
         script = ["set -o pipefail -E", f"cd {self.home}"]
@@ -125,7 +127,7 @@ class Sandbox:
             errors="backslashreplace",
             env=self._environment(),
             check=False,
-            timeout=300,
+            timeout=seconds,
         )
         return _parsed(lines, ran.stdout)
 
