@@ -959,6 +959,19 @@ class ArchiveStoreContract:
 
         assert get(door.store, ID) == b"seal!"
 
+    def test_an_upload_that_begins_while_a_sweep_looks_is_kept(self, door: StoreDoor) -> None:
+        """Nobody could name it before the sweep had begun."""
+
+        def begins() -> list[str]:
+            with door.store.resume("late", 0) as writer:
+                writer.write(b"bytes")
+            return []
+
+        assert door.store.sweep(SOON, begins) == 0
+        with door.store.resume("late", 5):
+            pass
+        assert door.store.sweep(SOON) == 1
+
     def test_a_sweep_keeps_the_named_uploads(self, door: StoreDoor) -> None:
         """Any other upload is abandoned, and a discarded one is gone at once."""
         for upload in ("kept", "abandoned", "discarded"):
@@ -967,7 +980,7 @@ class ArchiveStoreContract:
 
         door.store.discard("discarded")
         door.store.discard("never-there")
-        assert door.store.sweep(SOON, ["kept"]) == 1
+        assert door.store.sweep(SOON, lambda: ["kept"]) == 1
         with door.store.resume("kept", 5):
             pass
         for gone in ("abandoned", "discarded"):

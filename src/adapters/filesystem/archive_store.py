@@ -319,7 +319,7 @@ class FilesystemArchiveStore:
         used = (medium.f_blocks - medium.f_bfree) * medium.f_frsize
         return Usage(used_bytes=used, free_bytes=medium.f_bavail * medium.f_frsize)
 
-    def sweep(self, older_than: datetime, keeping: Collection[str] = ()) -> int:
+    def sweep(self, older_than: datetime, keeping: Callable[[], Collection[str]] = tuple) -> int:
         limit = older_than.timestamp()
         touched: dict[str, float] = {}
         with translated(writing=True):
@@ -332,10 +332,11 @@ class FilesystemArchiveStore:
                             touched[id] = max(touched.get(id, seconds), seconds)
             # Checked after the listing: a writer of this process is registered before its file exists, and ids are
             # never reused.
+            kept = keeping()
             abandoned = [
                 id
                 for id, seconds in touched.items()
-                if seconds < limit and id not in keeping and id not in self._open_writers
+                if seconds < limit and id not in kept and id not in self._open_writers
             ]
             for id in abandoned:
                 self._unlink_staged(id)

@@ -237,13 +237,12 @@ class MemoryArchiveStore:
             used = sum(len(held.content) for _, held in self._all_held())
         return Usage(used, self.free_bytes)
 
-    def sweep(self, older_than: datetime, keeping: Collection[str] = ()) -> int:
+    def sweep(self, older_than: datetime, keeping: Callable[[], Collection[str]] = tuple) -> int:
         with self._lock:
-            abandoned = {
-                staged
-                for staged in self._staging - self._open
-                if staged.touched < older_than and staged.upload not in keeping
-            }
+            old = {staged for staged in self._staging - self._open if staged.touched < older_than}
+        kept = keeping()
+        with self._lock:
+            abandoned = {staged for staged in old - self._open if staged.upload not in kept}
             self._staging -= abandoned
         return len(abandoned)
 

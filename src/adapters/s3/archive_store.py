@@ -344,8 +344,8 @@ class S3ArchiveStore:
         used = self._used.get()
         return Usage(used, None if self._room_bytes is None else max(self._room_bytes - used, 0))
 
-    def sweep(self, older_than: datetime, keeping: Collection[str] = ()) -> int:
-        swept = self.local.sweep(older_than) + self._staged.sweep(older_than, {*keeping, *self._resumed})
+    def sweep(self, older_than: datetime, keeping: Callable[[], Collection[str]] = tuple) -> int:
+        swept = self.local.sweep(older_than) + self._staged.sweep(older_than, lambda: {*keeping(), *self._resumed})
         for loose, seconds in list(self._register.before(older_than)):
             is_waiting = loose.is_ending and seconds > (older_than - _WAIT_FOR_END).timestamp()
             if loose.receipt not in self._open and not is_waiting:

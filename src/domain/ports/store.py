@@ -356,12 +356,13 @@ class ArchiveStore(Protocol):
     def usage(self) -> Usage:
         """Used and free bytes of the medium."""
 
-    def sweep(self, older_than: datetime, keeping: Collection[str] = ()) -> int:
+    def sweep(self, older_than: datetime, keeping: Callable[[], Collection[str]] = tuple) -> int:
         """
         Drop what abandoned writers left in staging and have not touched since *older_than*. Returns how many were
         dropped.
 
-        Open writers of this process are never touched, nor are the uploads named in *keeping*.
+        Open writers of this process are never touched, nor are the uploads that *keeping* names. It is called once all
+        that lies there has been listed: an upload that another server begins meanwhile is named, or not yet there.
         """
 
     def close(self) -> None:

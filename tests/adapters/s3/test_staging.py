@@ -212,8 +212,8 @@ def test_a_sweep_drops_what_nobody_keeps() -> None:
         writer.write(b"bytes")
         writer.sync()
 
-    assert staged.sweep(NOW, ["kept"]) == 0
-    assert staged.sweep(LATER, ["kept"]) == 1
+    assert staged.sweep(NOW, lambda: ["kept"]) == 0
+    assert staged.sweep(LATER, lambda: ["kept"]) == 1
     assert {key.split("/")[1] for key in bucket.objects} == {"kept"}
     staged.drop("kept")
     assert bucket.objects == {}

@@ -99,7 +99,7 @@ class Unforgetting(MemoryArchiveStore):
 
 @define(eq=False)
 class Littering(MemoryArchiveStore):
-    def sweep(self, older_than: datetime, keeping: object = ()) -> int:
+    def sweep(self, older_than: datetime, keeping: object = tuple) -> int:
         return 1 if older_than > datetime(9000, 1, 1, tzinfo=UTC) else 0
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import datetime
 
 from attrs import define, field, frozen
@@ -71,13 +71,17 @@ class StagedUploads:
         names = sorted(self._names(upload), key=lambda name: (name.endswith(".list"), name))
         self._bucket.delete(*(_folder(upload) + name for name in names))
 
-    def sweep(self, older_than: datetime, keeping: Collection[str]) -> int:
-        """Drop what was last written before *older_than*, but uploads in *keeping*; returns the number of uploads."""
+    def sweep(self, older_than: datetime, keeping: Callable[[], Collection[str]]) -> int:
+        """
+        Drop what was last written before *older_than*, but uploads that *keeping* names, which is asked last; returns
+        the number of uploads.
+        """
         newest: dict[str, datetime] = {}
         for one in self._bucket.below(STAGING):
             upload = one.key.removeprefix(STAGING).partition("/")[0]
             newest[upload] = max(newest.get(upload, one.modified_at), one.modified_at)
-        abandoned = [upload for upload, at in newest.items() if at < older_than and upload not in keeping]
+        kept = keeping()
+        abandoned = [upload for upload, at in newest.items() if at < older_than and upload not in kept]
         for upload in abandoned:
             self.drop(upload)
         return len(abandoned)

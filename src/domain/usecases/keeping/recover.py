@@ -54,12 +54,11 @@ class RecoverInterrupted:
             claims = self.catalog.take_over(_AT_ONCE, LEASE, whatever_lease=True)
             settled = _settled(claims, self.store, self.catalog, is_alone=True)
             confirmed, dropped = confirmed + settled.confirmed, dropped + settled.dropped
-        # this process alone owns its staging, and receives nothing yet: all of it is abandoned, except uploads that a
-        # client may continue
+        # nothing is received here yet: all that is staged is abandoned, except uploads that a client may continue, here
+        # or at another server
         for upload in filter(led_nowhere, self.sessions.all()):
             self.sessions.remove(upload.id)
-        unfinished = {upload.id for upload in self.sessions.unfinished()}
-        swept = self.store.sweep(_ANY_TIME, unfinished)
+        swept = self.store.sweep(_ANY_TIME, lambda: {upload.id for upload in self.sessions.unfinished()})
         return RecoveryReport(confirmed, dropped, swept)
 
 
