@@ -959,6 +959,9 @@ class ArchiveStoreContract:
 
         assert get(door.store, ID) == b"seal!"
 
+    def test_a_medium_that_is_there_answers(self, door: StoreDoor) -> None:
+        door.store.check()
+
     def test_an_upload_that_begins_while_a_sweep_looks_is_kept(self, door: StoreDoor) -> None:
         """Nobody could name it before the sweep had begun."""
 

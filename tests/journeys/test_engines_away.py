@@ -63,8 +63,10 @@ def test_a_bucket_that_is_away(site: Site) -> None:
     refused = site.put("b.tar.gz")
     assert (refused.status_code, "retry-after" in refused.headers) == (503, True)
     assert site.status(PLACE + "a.tar.gz") == 503
+    assert site.status("/readyz") == 503
 
     site.bucket.open()
+    assert site.status("/readyz") == 200
     assert site.names() == ["a.tar.gz"]
     assert site.client.get(PLACE + "a.tar.gz").content == CONTENT
     assert site.put("b.tar.gz").status_code == 201

@@ -313,6 +313,10 @@ class FilesystemArchiveStore:
     def empty_quarantine(self, older_than: datetime) -> int:
         return self._quarantine.empty(older_than)
 
+    def check(self) -> None:
+        with translated():
+            self._data.path.stat()
+
     def usage(self) -> Usage:
         with translated():
             medium = os.statvfs(self._data.path)

@@ -32,11 +32,12 @@ from ..filesystem.archives.packed_snapshot import are_equal, packed, snapshot_re
 from ..filesystem.data_directory import DataDirectory
 from ..process.os_errors import translated as translated_locally
 from ..rereading import OneByOne
+from .bucket.asking import AskedObject
 from .bucket.client import BucketAddress
 from .bucket.objects import ObjectBucket
 from .bucket.turns import NameTurns, TurnsAmongServers
 from .bucket.used_bytes import UsedBytes
-from .keys import MARKS, PLAIN, SIDECAR, SNAPSHOT, Place, object_key, receipt_of
+from .keys import MARKER, MARKS, PLAIN, SIDECAR, SNAPSHOT, Place, object_key, receipt_of
 from .marker import check_pair, mark, marker_of
 from .places import Found, Names, ids_among, naming
 from .probing import opened_bucket
@@ -78,6 +79,7 @@ class S3ArchiveStore:
     _open: set[str] = field(factory=set, init=False, repr=False)
     _turns: NameTurns = field(factory=NameTurns, init=False, repr=False)
     _publisher: BucketPublisher = field(init=False, repr=False)
+    _marker: AskedObject = field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         self._bucket = evolve(self._bucket, may_change=self._turns.check)
@@ -87,6 +89,7 @@ class S3ArchiveStore:
         self._register = Register(self.local.staging)
         self._used = UsedBytes(self._bucket)
         self._staged = StagedUploads(self._bucket, self._ids)
+        self._marker = AskedObject(self._bucket, MARKER)
         self._publisher = BucketPublisher(
             self._bucket,
             self._archives,
@@ -339,6 +342,9 @@ class S3ArchiveStore:
 
     def empty_quarantine(self, older_than: datetime) -> int:
         return self._quarantine.empty(older_than, self._is_stored_at)
+
+    def check(self) -> None:
+        self._marker.check()
 
     def usage(self) -> Usage:
         used = self._used.get()

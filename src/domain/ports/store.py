@@ -353,6 +353,14 @@ class ArchiveStore(Protocol):
     def empty_quarantine(self, older_than: datetime) -> int:
         """Durably remove replaced bytes that came to the quarantine before that time. Returns how many there were."""
 
+    def check(self) -> None:
+        """
+        Ask the medium whether it is there, and wait some seconds at most.
+
+        Raises:
+            BackendUnavailable: it does not answer.
+        """
+
     def usage(self) -> Usage:
         """Used and free bytes of the medium."""
 

@@ -146,8 +146,8 @@ class CheckReadiness:
 
     def __call__(self) -> int | None:
         """
-        Free bytes of the store, None where no end of it is known, after the catalog has answered and staging has taken
-        a byte.
+        Free bytes of the store, None where no end of it is known, after the catalog and the store have answered and
+        staging has taken a byte.
 
         Raises:
             InsufficientStorage: less than `READY_FREE_BYTES` are free.
@@ -155,6 +155,7 @@ class CheckReadiness:
         """
         self.check_schema()
         self.catalog.sums()
+        self.store.check()
         with self.store.begin() as writer:
             writer.write(b"\0")
         free_bytes = self.store.usage().free_bytes
