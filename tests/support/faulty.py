@@ -34,8 +34,8 @@ class FaultyCatalog(MemoryCatalog):
     """A `Catalog` that fails according to *fault*, at any of its methods."""
 
     def __init__(self, fault: Fault) -> None:
+        self._fault = fault  # first: making it calls methods, too
         super().__init__()
-        self._fault = fault
 
     def __getattribute__(self, name: str) -> object:
         if not name.startswith("_"):

@@ -108,7 +108,7 @@ MANGLED = [
     "DELETE FROM links",
     "DELETE FROM links WHERE seq = 3",
     "UPDATE totals SET archives = archives + 1",
-    "UPDATE totals SET size_bytes = size_bytes + 1 WHERE profile = ''",
+    "UPDATE totals SET size_bytes = size_bytes + 1",
 ]
 
 

@@ -153,7 +153,7 @@ def test_an_empty_server_says_how_to_begin(tmp_path: Path) -> None:
     with in_process(storage, address="127.0.0.1") as (client, _):
         page = client.get("/ui/").text
 
-    assert re.search(r'class="sentence grey".*Nothing is stored yet\.', page)
+    assert re.search(r'class="sentence yellow".*Nothing is stored yet\.', page)  # since nobody would be told
     assert "curl -T - http://127.0.0.1/api/v1/profiles/laptop/archives/FULL/first.tar.gz" in html.unescape(page)
 
 
